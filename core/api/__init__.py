@@ -1,0 +1,1 @@
+"""The REST conventions that every app's endpoints share."""

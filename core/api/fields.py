@@ -1,0 +1,21 @@
+"""Serializer fields that every app shares."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+_BIGINT_MAX = 2**63 - 1
+
+
+class Money(serializers.DecimalField):
+    """An amount in rand: a decimal string with two places, both ways."""
+
+    def __init__(self, *, max_digits: int = 12, **kwargs: Any) -> None:
+        super().__init__(max_digits=max_digits, decimal_places=2, coerce_to_string=True, **kwargs)
+
+
+class RowId(serializers.IntegerField):
+    """The id of a row: what PostgreSQL cannot hold is refused here and not by PostgreSQL."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=_BIGINT_MAX, **kwargs)
