@@ -1,0 +1,22 @@
+"""What other apps may know of members: topics and row shapes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+MEMBER_JOINED = "member.joined"
+"""Topic; payload {user_id}."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRow:
+    """One member for `ensure_members`, known elsewhere as `external_id`.
+
+    Without a `username` the member is called `member-<external_id>`.
+    """
+
+    external_id: str
+    joined_at: datetime
+    username: str = ""
+    email: str | None = None
+    first_name: str = ""
+    last_name: str = ""

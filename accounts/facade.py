@@ -1,0 +1,6 @@
+"""What other apps may call of accounts."""
+
+from accounts.services.members import ensure_members, register_member
+from accounts.services.tokens import issue_access_token
+
+__all__ = ["ensure_members", "issue_access_token", "register_member"]

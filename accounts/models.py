@@ -1,0 +1,89 @@
+"""Users of the API and the admin, and the refresh tokens that they hold."""
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from core.models import Stamped
+
+
+class MemberManager(UserManager["User"]):
+    """Creates users; "no e-mail" is null, because many members have none and e-mails are unique."""
+
+    use_in_migrations = False
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str | None:  # type: ignore[override]
+        return super().normalize_email(email) or None
+
+
+class User(AbstractUser, Stamped):
+    """A member of the programme or of the staff."""
+
+    # Null, unlike Django's own, because e-mails are unique and many members have none.
+    email = models.EmailField("e-mail", null=True, blank=True)  # type: ignore[assignment]  # noqa: DJ001
+    phone = models.CharField(
+        max_length=20,
+        unique=True,
+        null=True,
+        blank=True,
+        validators=[RegexValidator(r"^\+[1-9]\d{6,14}\Z", "Give the number with its country: +27821234567.")],
+        help_text="In international form: +27821234567.",
+    )
+    external_id = models.CharField(
+        max_length=100,
+        unique=True,
+        null=True,
+        blank=True,
+        help_text="The member's id in the system they came from.",
+    )
+    stream_chat_user_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    last_token_refresh = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[MemberManager] = MemberManager()
+
+    class Meta:
+        db_table = "users"
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="users_email_unique",
+                violation_error_message="Another user has this e-mail.",
+            ),
+            models.CheckConstraint(condition=~Q(email=""), name="users_email_not_empty"),
+            models.CheckConstraint(condition=~Q(phone=""), name="users_phone_not_empty"),
+            models.CheckConstraint(condition=~Q(external_id=""), name="users_external_id_not_empty"),
+        ]
+
+    def clean(self) -> None:
+        """Refuse a username that looks like another's e-mail: signing in takes either."""
+        super().clean()
+        if "@" in self.username and self.username.lower() != (self.email or "").lower():
+            raise ValidationError({"username": "A username with @ must be the member's own e-mail."})
+
+
+class RefreshToken(Stamped):
+    """A long-lived token, kept only as its SHA-256; all that follow from one sign-in are one family."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
+    hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, in hex.")
+    family = models.UUIDField(db_index=True)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "refresh_tokens"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=models.F("created_at")), name="refresh_tokens_expire_later"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"refresh token {self.pk} of user {self.user_id}"

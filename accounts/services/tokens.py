@@ -1,0 +1,85 @@
+"""Access tokens, which are signed and not stored, and refresh tokens, which are stored as their hash."""
+
+import hashlib
+import secrets
+import uuid
+from datetime import datetime, timedelta
+
+import jwt
+from django.conf import settings
+
+from accounts.models import RefreshToken
+from core.errors import DomainError
+
+ALGORITHM = "HS256"
+ACCESS = "access"
+_BIGINT_MAX = 2**63 - 1
+# Ours have some 250 characters; nothing longer is worth a signature check.
+_LONGEST = 2048
+
+
+class AccessTokenRefused(DomainError):
+    """The token is not one of ours, has expired, or is not for access."""
+
+    code, status, title = "authentication_failed", 401, "Sign in again"
+
+
+def issue_access_token(user_id: int, *, at: datetime, seconds: int | None = None) -> str:
+    """Sign a token that lets its bearer act as the user for `seconds` (settings.ACCESS_TOKEN_SECONDS)."""
+    lifetime = settings.ACCESS_TOKEN_SECONDS if seconds is None else seconds
+    issued = int(at.timestamp())
+    claims = {
+        "sub": str(user_id),
+        "iat": issued,
+        "exp": issued + lifetime,
+        "jti": uuid.uuid4().hex,
+        "typ": ACCESS,
+    }
+    return jwt.encode(claims, settings.SECRET_KEY, algorithm=ALGORITHM)
+
+
+def read_access_token(token: str) -> int:
+    """Return the id of the user that an access token was issued to.
+
+    Raises:
+        AccessTokenRefused: with a sentence that says no more than whether a fresh token would help.
+    """
+    if len(token) > _LONGEST:
+        raise AccessTokenRefused("The access token is not valid.")
+    try:
+        claims = jwt.decode(
+            token,
+            settings.SECRET_KEY,
+            algorithms=[ALGORITHM],
+            options={"require": ["sub", "iat", "exp", "jti", "typ"]},
+        )
+    except jwt.ExpiredSignatureError:
+        raise AccessTokenRefused("The access token has expired.") from None
+    # PyJWT lets some malformed headers and claims through as Python's own errors.
+    except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError):
+        raise AccessTokenRefused("The access token is not valid.") from None
+    subject = claims["sub"]
+    if claims["typ"] != ACCESS or not (subject.isascii() and subject.isdigit()) or len(subject) > 19:
+        raise AccessTokenRefused("The access token is not valid.")
+    user_id = int(subject)
+    if user_id > _BIGINT_MAX:
+        raise AccessTokenRefused("The access token is not valid.")
+    return user_id
+
+
+def issue_refresh_token(user_id: int, *, at: datetime) -> str:
+    """Store and return a refresh token that begins a new family, valid settings.REFRESH_TOKEN_SECONDS."""
+    token = secrets.token_urlsafe(32)
+    RefreshToken.objects.create(
+        user_id=user_id,
+        hash=hash_of(token),
+        family=uuid.uuid4(),
+        created_at=at,
+        expires_at=at + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
+    )
+    return token
+
+
+def hash_of(token: str) -> str:
+    """Return what is stored of a refresh token; its 256 random bits need no salt and no slow hash."""
+    return hashlib.sha256(token.encode()).hexdigest()
