@@ -1,0 +1,27 @@
+"""What other apps may call of orders."""
+
+from orders.selectors import (
+    earning_bases,
+    known_return_references,
+    order_ids,
+    order_members,
+)
+from orders.services.bulk import record_delivered_orders, record_returns
+from orders.services.placing import place_order
+from orders.services.returnable import lock_returnable_lines
+from orders.services.returns import return_lines, return_rest
+from orders.services.steps import move_order
+
+__all__ = [
+    "earning_bases",
+    "known_return_references",
+    "lock_returnable_lines",
+    "move_order",
+    "order_ids",
+    "order_members",
+    "place_order",
+    "record_delivered_orders",
+    "record_returns",
+    "return_lines",
+    "return_rest",
+]

@@ -1,0 +1,64 @@
+"""Reads of orders for other apps."""
+
+from collections.abc import Iterable
+
+from django.db import connection
+
+from orders.contracts import EarningBasis
+from orders.models import Order, OrderReturn
+
+
+def earning_bases(order_ids: Iterable[int]) -> list[EarningBasis]:
+    """Return what each delivered order may earn on, by ascending id; the others are left out. One statement.
+
+    A line counts for what was paid for it in money (its total less discount and points); of what came back, a
+    proportional part is gone, rounded half up per line, so a line all of which came back counts for nothing.
+    An order without lines counts for its total, until it is returned.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT orders.id, orders.user_id, orders.shop, orders.number, orders.delivered_at,
+                   coalesce(line.whole, orders.total),
+                   coalesce(line.kept, CASE orders.status WHEN 'returned' THEN 0.00 ELSE orders.total END),
+                   coalesce(back.last_at, orders.delivered_at),
+                   coalesce(back.reference_list, '{}')
+            FROM orders
+            LEFT JOIN LATERAL (
+                SELECT sum(net) AS whole, sum(round(net * (qty - returned_qty) / qty, 2)) AS kept
+                FROM (
+                    SELECT qty, returned_qty, line_total - discount - points_value AS net
+                    FROM order_items WHERE order_id = orders.id
+                ) AS priced
+            ) AS line ON true
+            LEFT JOIN LATERAL (
+                SELECT max(at) AS last_at, array_agg(reference ORDER BY at, id) AS reference_list
+                FROM order_returns WHERE order_id = orders.id
+            ) AS back ON true
+            WHERE orders.id = ANY(%s) AND orders.delivered_at IS NOT NULL AND orders.status <> 'cancelled'
+            ORDER BY orders.id
+            """,
+            [list(order_ids)],
+        )
+        return [
+            EarningBasis(
+                order_id, user_id, shop, number, delivered_at, full, kept, changed_at, tuple(references)
+            )
+            for order_id, user_id, shop, number, delivered_at, full, kept, changed_at, references in cursor
+        ]
+
+
+def order_members(order_ids: Iterable[int]) -> dict[int, int]:
+    """Return the user id of each order, by order id; unknown orders are missing. One query."""
+    return dict(Order.objects.filter(pk__in=set(order_ids)).values_list("id", "user_id"))
+
+
+def order_ids(shop: str, numbers: Iterable[str]) -> dict[str, int]:
+    """Return the ids of a shop's orders, by number; unknown numbers are missing. One query."""
+    return dict(Order.objects.filter(shop=shop, number__in=set(numbers)).values_list("number", "id"))
+
+
+def known_return_references(references: Iterable[str]) -> set[str]:
+    """Return those of the references that some order has a return under. One query."""
+    found = OrderReturn.objects.filter(reference__in=set(references)).values_list("reference", flat=True)
+    return set(found.distinct())

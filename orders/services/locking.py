@@ -1,0 +1,38 @@
+"""Locking orders: the first lock that a service of this app takes."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from core.errors import NotFound
+from orders.models import Order
+
+
+class OrderNotFound(NotFound):
+    """There is no such order."""
+
+    title = "No such order"
+
+
+def lock_orders(order_ids: Iterable[int]) -> dict[int, Order]:
+    """Lock orders in the order of their ids, inside the caller's transaction; unknown ids are missing.
+
+    FOR NO KEY UPDATE: it keeps out every other writer of the order, but not those who only insert a row that
+    refers to it, such as a ledger entry written under an account's lock.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("orders are locked inside a transaction")
+    rows = Order.objects.filter(pk__in=set(order_ids)).order_by("pk").select_for_update(no_key=True)
+    return {order.pk: order for order in rows}
+
+
+def lock_order(order_id: int) -> Order:
+    """Lock one order, inside the caller's transaction.
+
+    Raises:
+        OrderNotFound: there is no such order.
+    """
+    order = lock_orders([order_id]).get(order_id)
+    if order is None:
+        raise OrderNotFound
+    return order
