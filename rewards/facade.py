@@ -1,0 +1,5 @@
+"""What apps above may call."""
+
+from rewards.services.earning import earn_referral
+
+__all__ = ["earn_referral"]

@@ -1,0 +1,1 @@
+"""Reads: scoped to the member, totally ordered."""
