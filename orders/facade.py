@@ -6,7 +6,8 @@ from orders.selectors import (
     order_ids,
     order_members,
 )
-from orders.services.bulk import record_delivered_orders, record_returns
+from orders.services.bulk import record_delivered_orders
+from orders.services.bulk_returns import record_returns
 from orders.services.placing import place_order
 from orders.services.returnable import lock_returnable_lines
 from orders.services.returns import return_lines, return_rest

@@ -8,7 +8,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.serializers import LoginInput, MeOutput, TokensOutput
-from accounts.services.sign_in import sign_in
+from accounts.services.sign_in import InvalidCredentials, sign_in
+from core.api.schema import refuses
 
 
 class LoginView(APIView):
@@ -24,6 +25,7 @@ class LoginView(APIView):
         request=LoginInput,
         responses=TokensOutput,
     )
+    @refuses(InvalidCredentials)
     def post(self, request: Request) -> Response:
         body = LoginInput.parse(request)
         login = body["username"] if "username" in body else body["email"]

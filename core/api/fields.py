@@ -14,6 +14,15 @@ class Money(serializers.DecimalField):
         super().__init__(max_digits=max_digits, decimal_places=2, coerce_to_string=True, **kwargs)
 
 
+class Text(serializers.CharField):
+    """A string: a number or a boolean is not turned into one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
 class RowId(serializers.IntegerField):
     """The id of a row: what PostgreSQL cannot hold is refused here and not by PostgreSQL."""
 

@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -15,7 +15,8 @@ from django.utils import timezone
 from core.contracts import Actor
 from core.errors import DomainError
 from orders.admin.forms import MoveForm, ReturnForm
-from orders.models import Order, OrderItem, OrderReturn, OrderStep
+from orders.admin.inlines import ItemInline, ReturnInline, StepInline
+from orders.models import Order
 from orders.rules import RETURNABLE, Status, moves_from
 from orders.services.staff import move_order_by_hand, return_lines_by_hand
 
@@ -26,55 +27,6 @@ MOVE_LABELS = {
     Status.DELIVERED: "Mark as delivered",
     Status.CANCELLED: "Cancel the order",
 }
-
-
-class _ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class ItemInline(_ReadOnlyInline):
-    model = OrderItem
-    verbose_name_plural = "lines"
-    fields = (
-        "position",
-        "sku",
-        "name",
-        "qty",
-        "unit_price",
-        "line_total",
-        "discount",
-        "points_value",
-        "returned_qty",
-    )
-    readonly_fields = fields
-
-
-class StepInline(_ReadOnlyInline):
-    model = OrderStep
-    verbose_name_plural = "steps"
-    fields = ("at", "from_status", "to_status", "actor", "reason")
-    readonly_fields = fields
-
-
-class ReturnInline(_ReadOnlyInline):
-    model = OrderReturn
-    verbose_name_plural = "returns"
-    fields = ("at", "reference", "what", "actor", "reason")
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("lines__item")
-
-    @admin.display(description="lines")
-    def what(self, order_return: OrderReturn) -> str:
-        return ", ".join(f"{line.qty} of {line.item.name}" for line in order_return.lines.all())
 
 
 @admin.register(Order)

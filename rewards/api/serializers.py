@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from core.api.fields import Money
+from core.api.fields import Money, Text
 from core.api.serializers import Input
 from rewards.models import EarningRule, PointsTransaction, UserVoucher
 from rewards.models.programme import BenefitType
@@ -75,7 +75,7 @@ class OfferOutput(serializers.Serializer[Any]):
 
 
 class RedeemInput(Input):
-    redemption_option_id = serializers.CharField(max_length=50)
+    redemption_option_id = Text(max_length=50)
     points_to_redeem = serializers.IntegerField(min_value=0, max_value=MOST_POINTS)
 
 
@@ -109,7 +109,7 @@ class OwnVoucherOutput(VoucherOutput):
 
 
 class ValidateVoucherInput(Input):
-    code = serializers.CharField(max_length=20)
+    code = Text(max_length=20)
     order_total = Money(required=False, min_value=0)
 
 

@@ -59,7 +59,11 @@ def redeem_option(
         return earlier
     option = _offered_option(book, account, option_id)
     if offered < option.points_required:
-        raise OfferTooLow(f"{option.name} costs {option.points_required} points; {offered} were offered.")
+        raise OfferTooLow(
+            f"{option.name} costs {option.points_required} points; {offered} were offered.",
+            points_required=option.points_required,
+            points_to_redeem=offered,
+        )
     if account.current < option.points_required:
         raise InsufficientPoints(
             f"{option.name} costs {option.points_required} points; {account.current} can be spent.",
@@ -101,12 +105,14 @@ def _redeemed_before(account: Account, key: str) -> Redemption | None:
 def _offered_option(book: Book, account: Account, option_id: str) -> RedemptionOption:
     option = RedemptionOption.objects.select_related("min_tier").filter(pk=option_id, is_active=True).first()
     if option is None:
-        raise OptionNotOffered("There is no such option.")
+        raise OptionNotOffered("There is no such option.", redemption_option_id=option_id)
     tier = rules.tier_for(
         basis_points([account], book.programme, at=book.at)[account.user_id], book.programme.tiers
     )
     if refusal(option, tier=tier, current_points=account.current) is Refusal.TIER_TOO_LOW:
-        raise OptionNotOffered(f"{option.name} needs the tier {option.min_tier}.")
+        raise OptionNotOffered(
+            f"{option.name} needs the tier {option.min_tier}.", redemption_option_id=option_id
+        )
     return option
 
 

@@ -93,7 +93,9 @@ def preview_tiers(proposed: Sequence[Tier], *, at: datetime, basis: str | None =
             ],
         )
         rows = cursor.fetchall()
-    moves = [(_reached(programme.tiers, was), _reached(proposed, will), members) for was, will, members in rows]
+    moves = [
+        (_reached(programme.tiers, was), _reached(proposed, will), members) for was, will, members in rows
+    ]
     # By id: a tier that is only called otherwise is the same tier.
     return [
         TierShift(was and was.name, will and will.name, members)

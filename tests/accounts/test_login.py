@@ -180,3 +180,9 @@ def test_a_body_that_is_no_text_is_a_400(api, raw):
 def test_a_body_of_another_type_is_a_415(api):
     response = api.post("/auth/login/", "username=x", content_type="application/x-www-form-urlencoded")
     assert response.status_code == 415
+
+
+def test_the_schema_names_the_refusal(api):
+    schema = api.get("/api/v1/schema/?format=json").json()
+    answers = schema["paths"]["/api/v1/auth/login/"]["post"]["responses"]
+    assert "`invalid_credentials`" in answers["401"]["description"]

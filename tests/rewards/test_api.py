@@ -199,7 +199,9 @@ def test_mistake_4_a_refused_redeem_changes_nothing(signed_in, member, option, o
     opening(member, balance)
     refused = redeem(signed_in, option, offered)
     assert refused.status_code == 400
-    assert (refused.json()["error"], refused.json()["code"]) == (error, code)
+    body = refused.json()
+    assert (body["error"], body["code"]) == (error, code)
+    assert {"redemption_option_id", "points_required"} & body.keys()
     assert UserVoucher.objects.count() == 0
     assert PointsTransaction.objects.count() == 1
     assert UserPoints.objects.get().current_points == balance
