@@ -9,6 +9,6 @@ import django
 
 from config.embedded import data_directory, provide
 
-provide(data_directory() / "test", durable=False)
+provide(data_directory() / "test", durable=False, secret_key=True)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()

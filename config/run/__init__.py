@@ -1,0 +1,1 @@
+"""`make run`: the whole system from one command, for trying it."""

@@ -1,0 +1,69 @@
+"""What must be there before the servers start: tables, static files, the demonstration shop, an admin."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.run.console import say
+
+ADMIN = "admin"
+TOKEN_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a visitor signs in with. The password is None where somebody changed it."""
+
+    admin: str
+    password: str | None
+    member: str
+    token: str
+
+
+def prepare(data_dir: Path) -> Credentials:
+    """Bring database and files up to date. Everything here is done once and found done the next time."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django
+    from django.core.management import call_command
+    from django.db import connections
+
+    django.setup()
+    say("Migrating the database …")
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    say("Loading the demonstration shop …")
+    call_command("load_demo")
+    password = _ensure_admin(data_dir / "admin_password")
+    member, token = _token_of_a_member()
+    connections.close_all()
+    return Credentials(admin=ADMIN, password=password, member=member, token=token)
+
+
+def _ensure_admin(kept_in: Path) -> str | None:
+    from django.contrib.auth import get_user_model
+
+    from config.embedded.secret import kept_secret
+
+    password = kept_secret(kept_in, length=12)
+    users = get_user_model().objects
+    admin = users.filter(username=ADMIN).first()
+    if admin is None:
+        users.create_superuser(username=ADMIN, password=password)
+        return password
+    return password if admin.check_password(password) else None
+
+
+def _token_of_a_member() -> tuple[str, str]:
+    """A token of the member with the most points: there is something to see, and to redeem."""
+    from django.apps import apps
+    from django.utils import timezone
+
+    from accounts.facade import issue_access_token
+
+    accounts = apps.get_model("rewards", "UserPoints")._default_manager
+    richest = accounts.select_related("user").order_by("-current_points", "user_id")
+    account = richest.filter(user__is_active=True).first()
+    if account is None:
+        raise LookupError("no member has points: the demonstration shop is empty")
+    token = issue_access_token(account.user_id, at=timezone.now(), seconds=TOKEN_SECONDS)
+    return account.user.get_username(), token

@@ -1,0 +1,34 @@
+"""What `make run` prints when everything is up."""
+
+import secrets
+
+from config.run.preparing import Credentials
+
+
+def welcome(address: str, credentials: Credentials) -> str:
+    """The addresses, the logins and three calls to paste."""
+    bearer = f"-H 'Authorization: Bearer {credentials.token}'"
+    # The key is new at every start: pasted twice it takes the points once.
+    redeem = (
+        f"curl -s -X POST {address}/rewards/redeem/ {bearer} -H 'Content-Type: application/json' "
+        f"-H 'Idempotency-Key: try-{secrets.token_hex(4)}' "
+        '-d \'{"redemption_option_id": "voucher-10", "points_to_redeem": 100}\''
+    )
+    password = credentials.password or "(the one that you set)"
+    return f"""
+MarketHub is running. Ctrl-C stops everything.
+
+  Swagger   {address}/api/v1/docs/swagger/
+  Admin     {address}/admin/
+            login {credentials.admin}   password {password}
+  Token     of the member {credentials.member}, for a day (Swagger: Authorize):
+            {credentials.token}
+
+Try it:
+
+curl -s {address}/rewards/balance/ {bearer}
+
+curl -s {address}/rewards/loyalty-status/ {bearer}
+
+{redeem}
+"""

@@ -1,0 +1,1 @@
+"""A demonstration shop, made up by a seeded generator."""
