@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from core.models import Stamped
 from orders.contracts import SHOP
+from orders.imports.models import ImportDocument, ImportFile, ImportReject, ImportRow  # noqa: F401
 from orders.rules import Status
 
 STATUS_CHOICES = [(status.value, status.value.replace("_", " ").capitalize()) for status in Status]

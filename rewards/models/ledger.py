@@ -109,7 +109,10 @@ class PointsTransaction(models.Model):
                 name="transaction_signs_fit_its_type",
             ),
         ]
-        indexes = [models.Index(fields=["user", "effective_at", "id"], name="history_of_a_member")]
+        indexes = [
+            models.Index(fields=["user", "effective_at", "id"], name="history_of_a_member"),
+            models.Index(fields=["-effective_at", "-id"], name="newest_lines"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.points:+d} {self.transaction_type}"

@@ -14,7 +14,7 @@ Setting = Programme | LoyaltyTier | EarningRule | RedemptionOption
 
 @transaction.atomic
 def save_setting(setting: Setting, *, actor: Actor, reason: str = "") -> bool:
-    """Save a part of the programme that an admin changed or made; returns whether all members are judged anew.
+    """Save a part of the programme that an admin changed or made; returns whether everybody is judged anew.
 
     Nobody is told of the tier moves that follow from a changed threshold or basis.
     """
