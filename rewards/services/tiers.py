@@ -98,7 +98,7 @@ def preview_tiers(proposed: Sequence[Tier], *, at: datetime, basis: str | None =
     ]
     # By id: a tier that is only called otherwise is the same tier.
     return [
-        TierShift(was and was.name, will and will.name, members)
+        TierShift(was.name if was else None, will.name if will else None, members)
         for was, will, members in moves
         if (was and was.id) != (will and will.id)
     ]
