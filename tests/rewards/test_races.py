@@ -11,6 +11,7 @@ from core.contracts import SYSTEM
 from core.models import OutboxMessage
 from orders.contracts import ORDER_DELIVERED, ORDER_RETURNED
 from rewards.models import LotAllocation, PointsTransaction, TierChange, UserPoints, UserVoucher
+from rewards.services import voucher_codes
 from rewards.services.adjustment import adjust_points
 from rewards.services.clock import expire_points, mature_points
 from rewards.services.earning import accrue_orders
@@ -184,6 +185,14 @@ def test_mistake_16_a_tier_is_moved_once_by_a_thousand_calls():
     UserPoints.objects.create(user=member, lifetime_points=1200)
     assert together(*[lambda: [update_user_tier(member.pk) for _ in range(10)]] * 8) == [[None] * 10] * 8
     assert list(TierChange.objects.values_list("to_tier__name", flat=True)) == ["Silver"]
+
+
+def test_mistake_19_a_code_that_somebody_has_is_drawn_again(monkeypatch):
+    monkeypatch.setattr(voucher_codes, "ALPHABET", "ABCD")
+    monkeypatch.setattr(voucher_codes, "CODE_LENGTH", 1)
+    members = [opened(100) for _ in range(4)]
+    codes = together(*[lambda member=member: redeem_once(member).voucher.code for member in members])
+    assert sorted(codes) == ["A", "B", "C", "D"]
 
 
 def test_mistake_20_no_row_is_shared_by_members():
