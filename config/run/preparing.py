@@ -71,8 +71,9 @@ def _token_of_a_member() -> tuple[str, str] | tuple[None, None]:
 
     accounts = apps.get_model("rewards", "UserPoints")._default_manager.filter(user__is_active=True)
     richest = accounts.order_by("-current_points", "user_id").values_list("user_id", flat=True)
-    member = get_user_model().objects.filter(pk=visitor() or richest.first()).first()
-    if member is None:
+    user_id = visitor() or richest.first()
+    if user_id is None:
         return None, None
+    member = get_user_model().objects.get(pk=user_id)
     token = issue_access_token(member.pk, at=timezone.now(), seconds=TOKEN_SECONDS)
     return member.get_username(), token
