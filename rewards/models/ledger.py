@@ -112,6 +112,11 @@ class PointsTransaction(models.Model):
         indexes = [
             models.Index(fields=["user", "effective_at", "id"], name="history_of_a_member"),
             models.Index(fields=["-effective_at", "-id"], name="newest_lines"),
+            models.Index(
+                fields=["transaction_type", "-effective_at", "-id"],
+                name="rare_lines",
+                condition=Q(transaction_type__in=["adjusted", "opening", "restored"]),
+            ),
         ]
 
     def __str__(self) -> str:
