@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from core import outbox
 from core.contracts import SYSTEM
+from core.errors import NotFound
 from core.models import OutboxMessage
 from orders.contracts import ORDER_DELIVERED, ORDER_RETURNED
 from rewards.models import LotAllocation, PointsTransaction, TierChange, UserPoints, UserVoucher
@@ -147,6 +148,19 @@ def test_mistake_3_the_loser_of_a_voucher_does_not_undo_the_winner():
     assert use_voucher(order_id=winner.pk, at=now) == 1
     assert use_voucher(order_id=winner.pk, at=now) == 0
     assert reserve_voucher(user_id=member.pk, code=code, order_id=winner.pk, at=now).status == "used"
+
+
+def test_a_voucher_is_reserved_however_its_code_is_typed_and_for_the_members_own_order_only():
+    member, other = opened(500), make_member()
+    code, now = redeem_once(member).voucher.code, timezone.now()
+    theirs = deliver_order(other, 10, at=now, accrue=False)
+    with pytest.raises(NotFound):
+        reserve_voucher(user_id=member.pk, code=code, order_id=theirs.pk, at=now)
+    with pytest.raises(NotFound):
+        reserve_voucher(user_id=other.pk, code=code, order_id=theirs.pk, at=now)
+    mine = deliver_order(member, 10, at=now, accrue=False)
+    typed = f" {code.lower()} "
+    assert reserve_voucher(user_id=member.pk, code=typed, order_id=mine.pk, at=now).order_id == mine.pk
 
 
 def test_mistake_3_points_of_a_voucher_come_back_once():
