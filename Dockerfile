@@ -6,7 +6,7 @@ RUN python -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r requ
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DATA_DIR=/srv/markethub
-RUN useradd --uid 10001 --no-create-home markethub && install -d -o markethub /srv/markethub
+RUN useradd --uid 10001 --no-create-home markethub && install -d -o markethub /srv/markethub /srv/markethub/media
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY . ./

@@ -10,6 +10,11 @@ _VARIABLES = {
     "firebase": ("FIREBASE_PROJECT_ID", "FIREBASE_CLIENT_EMAIL", "FIREBASE_PRIVATE_KEY"),
     "google_analytics": ("GOOGLE_ANALYTICS_ID",),
     "mixpanel": ("MIXPANEL_TOKEN",),
+    "phone_codes": ("OTP_SENDER",),
+    "email": ("EMAIL_HOST",),
+    "google_sign_in": ("GOOGLE_CLIENT_IDS",),
+    "apple_sign_in": ("APPLE_CLIENT_IDS",),
+    "facebook_sign_in": ("FACEBOOK_CLIENT_IDS",),
 }
 
 

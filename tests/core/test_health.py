@@ -29,6 +29,11 @@ def test_health_answers_without_any_store(api, monkeypatch, settings):
             "firebase": "off",
             "google_analytics": "off",
             "mixpanel": "on",
+            "phone_codes": "off",
+            "email": "off",
+            "google_sign_in": "off",
+            "apple_sign_in": "off",
+            "facebook_sign_in": "off",
         },
     }
 
