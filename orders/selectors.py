@@ -1,11 +1,13 @@
 """Reads of orders for other apps."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db import connection
+from django.db.models import F
 
 from orders.contracts import EarningBasis
-from orders.models import Order, OrderReturn
+from orders.models import Order, OrderItem, OrderReturn
+from orders.rules import Status
 
 
 def earning_bases(order_ids: Iterable[int]) -> list[EarningBasis]:
@@ -62,3 +64,14 @@ def known_return_references(references: Iterable[str]) -> set[str]:
     """Return those of the references that some order has a return under. One query."""
     found = OrderReturn.objects.filter(reference__in=set(references)).values_list("reference", flat=True)
     return set(found.distinct())
+
+
+def has_received(*, user_id: int, product_ids: Collection[int]) -> bool:
+    """Say whether a member was delivered any of these products and it did not all come back. One query."""
+    kept = OrderItem.objects.filter(
+        order__user_id=user_id,
+        order__delivered_at__isnull=False,
+        product_id__in=product_ids,
+        returned_qty__lt=F("qty"),
+    )
+    return kept.exclude(order__status=Status.CANCELLED.value).exists()
