@@ -368,3 +368,26 @@ def test_who_may_only_look_gets_neither_page(client):
         reverse("admin:catalog_product_stock", args=[review.product_id]),
     ):
         assert client.post(page, {"change": "1", "reason": "x"}).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_picture_that_is_replaced_or_deleted_leaves_no_file(boss, own_media):
+    product = make_product()
+    page = reverse("admin:catalog_product_change", args=[product.pk])
+
+    def send(**fields):
+        image = product.images.first()
+        form = image_row(**fields) | ({"images-0-id": image.pk, "images-INITIAL_FORMS": 1} if image else {})
+        assert boss.post(page, product_form(product) | form).status_code == 302
+        return [path.name for path in own_media.rglob("*.jpg")]
+
+    first = send(file=picture())
+    second = send(file=picture())
+    assert len(first) == len(second) == 1
+    assert first != second
+    assert send(alt="Changed in nothing else.") == second
+    assert send(DELETE="on") == []
+    assert len(send(file=picture())) == 1
+    boss.post(reverse("admin:catalog_product_delete", args=[product.pk]), {"post": "yes"})
+    assert not Product.objects.exists()
+    assert list(own_media.rglob("*.jpg")) == []
