@@ -10,7 +10,7 @@ READY := .venv/.complete
 .PHONY: help run test check bench prove-import lock clean
 
 help:  ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY)  ## everything, from an empty machine: servers, demonstration shop, web, worker; PORT=8000 DATA_DIR=var
 	@$(PY) -m config.run
