@@ -127,6 +127,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "core.forget_idempotent_responses",
         "schedule": crontab(minute=20),
     },
+    "cancel-unpaid-orders": {
+        "task": "orders.cancel_unpaid",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "mature-points": {"task": "rewards.mature_points", "schedule": crontab(minute="*/15")},
     "expire-points": {"task": "rewards.expire_points", "schedule": crontab(hour=0, minute=10)},
     "expire-vouchers": {"task": "rewards.expire_vouchers", "schedule": crontab(minute=5)},

@@ -8,17 +8,9 @@ from the lines' shares.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
-from enum import IntEnum
 
-from core.money import ZERO, allocate, to_cents
-
-
-class Step(IntEnum):
-    """In which order basket-wide changes are made."""
-
-    DISCOUNT = 1
-    VOUCHER = 2
-    POINTS = 3
+from core.money import ZERO, allocate, down_to_cents, to_cents
+from orders.ports import Adjustment, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +20,6 @@ class BasketLine:
     product_id: int
     qty: int
     unit_price: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adjustment:
-    """Something that makes a basket cheaper. One of `amount`, `percent`, `free_shipping` or `points` is set.
-
-    `product_ids` are those that it applies to; None means all. `points` are the most that the member wants to
-    use, each worth `point_value` rand; no more are used than are needed.
-    """
-
-    step: Step
-    label: str
-    code: str = ""
-    amount: Decimal | None = None
-    percent: Decimal | None = None
-    free_shipping: bool = False
-    points: int = 0
-    point_value: Decimal = ZERO
-    product_ids: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +34,13 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an adjustment came to."""
+    """What an adjustment came to, and each line's share of it; the shares of free shipping are zero."""
 
+    step: Step
     label: str
     code: str
     amount: Decimal
+    shares: tuple[Decimal, ...]
 
 
 @dataclass(slots=True)
@@ -137,25 +112,29 @@ def _take_off(price: Price, adjustment: Adjustment) -> None:
     else:
         wanted = adjustment.amount or ZERO
     amount = min(wanted, there)
-    for line, share in zip(price.lines, allocate(amount, nets), strict=True):
+    shares = allocate(amount, nets)
+    for line, share in zip(price.lines, shares, strict=True):
         line.discount += share
     price.discount += amount
     if adjustment.step is Step.VOUCHER:
         price.voucher_discount += amount
         price.voucher_code = adjustment.code
-    price.applied.append(Applied(adjustment.label, adjustment.code, amount))
+    _note(price, adjustment, amount, shares)
 
 
 def _pay_with_points(price: Price, adjustment: Adjustment) -> None:
+    """Pay for goods with whole points, no more than are needed; the last may be worth more than it pays."""
     nets = _nets(price, adjustment.product_ids)
-    amount = min(to_cents(adjustment.points * adjustment.point_value), sum(nets, ZERO))
+    # Down to the cent: half up, points of half a cent would pay more than they are worth.
+    amount = min(down_to_cents(adjustment.points * adjustment.point_value), sum(nets, ZERO))
     if not amount:
         return
-    for line, share in zip(price.lines, allocate(amount, nets), strict=True):
+    shares = allocate(amount, nets)
+    for line, share in zip(price.lines, shares, strict=True):
         line.points_value += share
     price.points_value += amount
     price.points_used += int((amount / adjustment.point_value).to_integral_value(ROUND_CEILING))
-    price.applied.append(Applied(adjustment.label, adjustment.code, amount))
+    _note(price, adjustment, amount, shares)
 
 
 def _ship(price: Price, adjustments: Iterable[Adjustment], terms: Terms) -> None:
@@ -167,7 +146,7 @@ def _ship(price: Price, adjustments: Iterable[Adjustment], terms: Terms) -> None
     for adjustment in adjustments:
         if adjustment.free_shipping:
             price.voucher_code = adjustment.code or price.voucher_code
-            price.applied.append(Applied(adjustment.label, adjustment.code, price.shipping))
+            _note(price, adjustment, price.shipping, [ZERO for _ in price.lines])
             price.shipping = ZERO
 
 
@@ -180,6 +159,10 @@ def _tax(price: Price, terms: Terms) -> None:
     *shares, _ = allocate(price.tax, [*(line.net for line in price.lines), price.shipping])
     for line, share in zip(price.lines, shares, strict=True):
         line.tax = share
+
+
+def _note(price: Price, adjustment: Adjustment, amount: Decimal, shares: Iterable[Decimal]) -> None:
+    price.applied.append(Applied(adjustment.step, adjustment.label, adjustment.code, amount, tuple(shares)))
 
 
 def _nets(price: Price, product_ids: frozenset[int] | None) -> list[Decimal]:
