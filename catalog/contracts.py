@@ -1,6 +1,7 @@
 """What other apps may know of the catalogue: topics and row shapes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -22,7 +23,7 @@ class CategoryRow:
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """One product for `ensure_products`; price in rand."""
+    """One product for `ensure_products`; price in rand. Without a stock, it sells whatever there is."""
 
     sku: str
     name: str
@@ -30,6 +31,10 @@ class ProductRow:
     category_id: int | None = None
     image_url: str = ""
     description: str = ""
+    brand_id: int | None = None
+    variant_of_id: int | None = None
+    attributes: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    stock: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 MAX_BODY_BYTES = 1024 * 1024
+MAX_IMAGE_BYTES = 2 * 1024 * 1024
 
 # --- Time, text, files -------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -188,6 +189,8 @@ TIME_ZONE = "Africa/Johannesburg"  # the programme's own: expiry is the end of a
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+MEDIA_URL = "/media/"
+MEDIA_ROOT = DATA_DIR / "media"
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"

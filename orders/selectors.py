@@ -1,14 +1,15 @@
 """Reads of orders: for their members, and for other apps."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from core.errors import NotFound
 from orders.checkout_models import CheckoutSettings, ReturnRequest
 from orders.contracts import EarningBasis
-from orders.models import Order, OrderReturn
+from orders.models import Order, OrderItem, OrderReturn
+from orders.rules import Status
 
 
 def earning_bases(order_ids: Iterable[int]) -> list[EarningBasis]:
@@ -101,3 +102,14 @@ def member_return_requests(user_id: int, *, order_id: int | None = None) -> Quer
     """Return what a member asked to send back, with the lines."""
     mine = ReturnRequest.objects.filter(order__user_id=user_id).prefetch_related("lines__item")
     return mine if order_id is None else mine.filter(order_id=order_id)
+
+
+def has_received(*, user_id: int, product_ids: Collection[int]) -> bool:
+    """Say whether a member was delivered any of these products and it did not all come back. One query."""
+    kept = OrderItem.objects.filter(
+        order__user_id=user_id,
+        order__delivered_at__isnull=False,
+        product_id__in=product_ids,
+        returned_qty__lt=F("qty"),
+    )
+    return kept.exclude(order__status=Status.CANCELLED.value).exists()

@@ -1,11 +1,13 @@
 """Products and categories that come from elsewhere, many at once."""
 
+import json
 from collections.abc import Iterable
 
 from django.db import connection, transaction
+from django.utils.text import slugify
 
 from catalog.contracts import CategoryRow, ProductRow
-from catalog.models import Category, Product
+from catalog.models import Brand, Category, Product
 
 
 @transaction.atomic
@@ -28,6 +30,16 @@ def ensure_categories(rows: Iterable[CategoryRow]) -> dict[str, int]:
 
 
 @transaction.atomic
+def ensure_brands(names: Iterable[str]) -> dict[str, int]:
+    """Return the id of every brand by its name, making those that are not there yet; for tens of brands."""
+    ids: dict[str, int] = {}
+    for name in sorted(set(names)):
+        brand = Brand.objects.filter(name__iexact=name).first()
+        ids[name] = (brand or Brand.objects.create(name=name, slug=slugify(name))).pk
+    return ids
+
+
+@transaction.atomic
 def ensure_products(rows: Iterable[ProductRow]) -> dict[str, int]:
     """Return the id of every row's SKU, making the products that are not there yet.
 
@@ -46,10 +58,15 @@ def ensure_products(rows: Iterable[ProductRow]) -> dict[str, int]:
         cursor.execute(
             """
             INSERT INTO products (sku, name, price, category_id, image_url, description, is_active,
+                                  brand_id, variant_of_id, attributes, stock, stock_is_tracked,
                                   created_at, updated_at)
-            SELECT sku, name, price, category_id, image_url, description, true, now(), now()
-            FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::bigint[], %s::text[], %s::text[])
-                AS given (sku, name, price, category_id, image_url, description)
+            SELECT sku, name, price, category_id, image_url, description, true,
+                   brand_id, variant_of_id, attributes::jsonb, coalesce(stock, 0), stock IS NOT NULL,
+                   now(), now()
+            FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::bigint[], %s::text[], %s::text[],
+                        %s::bigint[], %s::bigint[], %s::text[], %s::int[])
+                AS given (sku, name, price, category_id, image_url, description,
+                          brand_id, variant_of_id, attributes, stock)
             ON CONFLICT (sku) DO NOTHING
             """,
             [
@@ -59,6 +76,10 @@ def ensure_products(rows: Iterable[ProductRow]) -> dict[str, int]:
                 [row.category_id for row in missing],
                 [row.image_url for row in missing],
                 [row.description for row in missing],
+                [row.brand_id for row in missing],
+                [row.variant_of_id for row in missing],
+                [json.dumps(dict(row.attributes)) for row in missing],
+                [row.stock for row in missing],
             ],
         )
     return ids | _ids_of([row.sku for row in missing])

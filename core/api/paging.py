@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
@@ -28,14 +29,16 @@ class CursorPage(CursorPagination):
     """Pages of `?limit=` rows (50, at most 200) with `next` and `previous` links; a subclass sets `ordering`.
 
     `ordering` names columns of the model, none of them null, all ascending or all descending, the primary
-    key last. DRF's own cursors remember the first column and count its ties, up to a thousand; these
-    remember the whole key and compare it as a row, which an index on `ordering` answers.
+    key last. It may name what the queryset computes, never null, with its field in `computed`. DRF's own
+    cursors remember the first column and count its ties, up to a thousand; these remember the whole key and
+    compare it as a row, which an index on `ordering` answers.
     """
 
     page_size = 50
     page_size_query_param = "limit"
     max_page_size = 200
     ordering: tuple[str, ...] = ("-created_at", "-id")
+    computed: Mapping[str, models.Field[Any, Any]] = {}
     template = None
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
@@ -85,12 +88,19 @@ class CursorPage(CursorPagination):
         if len({name.startswith("-") for name in self.ordering}) != 1:
             raise ImproperlyConfigured(f"{type(self).__name__}: all columns ascend or all descend")
         try:
-            fields = [_column(model, name.removeprefix("-")) for name in self.ordering]
+            fields = [self._field(model, name.removeprefix("-")) for name in self.ordering]
         except FieldDoesNotExist as error:
             raise ImproperlyConfigured(f"{type(self).__name__}: {error}") from None
         if not fields[-1].primary_key or any(field.null for field in fields):
             raise ImproperlyConfigured(f"{type(self).__name__}: the primary key comes last and none is null")
         return fields
+
+    def _field(self, model: type[models.Model], name: str) -> models.Field[Any, Any]:
+        if name not in self.computed:
+            return _column(model, name)
+        field = self.computed[name].clone()
+        field.set_attributes_from_name(name)
+        return field
 
     def _place(self, request: Request) -> _Place | None:
         encoded = request.query_params.get(self.cursor_query_param)

@@ -1,0 +1,34 @@
+"""Files of uploaded pictures, which no transaction rolls back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models.fields.files import FieldFile
+
+from core.images import CleanImage, random_name
+
+
+@contextmanager
+def stored(folder: str, images: Sequence[CleanImage]) -> Iterator[list[str]]:
+    """Write pictures under random names before the transaction within, and delete them when it fails."""
+    names: list[str] = []
+    try:
+        for image in images:
+            content = ContentFile(image.content)
+            names.append(default_storage.save(f"{folder}/{random_name()}.jpg", content))
+        yield names
+    except BaseException:
+        for name in names:
+            default_storage.delete(name)
+        raise
+
+
+def delete_after_commit(files: Iterable[FieldFile]) -> None:
+    """Delete files once the caller's transaction has let go of them."""
+    for file in files:
+        if file.name:
+            transaction.on_commit(partial(default_storage.delete, file.name), robust=True)

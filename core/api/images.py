@@ -1,0 +1,20 @@
+"""A serializer field for an uploaded picture."""
+
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from rest_framework import serializers
+
+from core.images import CleanImage, ImageTooLarge, NotAnImage, clean_image
+
+
+class ImageUpload(serializers.FileField):
+    """A picture in a multipart body; what a view gets is a `CleanImage`."""
+
+    def to_internal_value(self, data: Any) -> CleanImage:  # type: ignore[override]
+        if not isinstance(data, UploadedFile):
+            self.fail("invalid")
+        try:
+            return clean_image(data)
+        except (ImageTooLarge, NotAnImage) as refusal:
+            raise serializers.ValidationError(refusal.detail, code=refusal.code) from None
