@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from catalog.models import Category, Product
 from catalog.services.stock import OutOfStock
 from core.contracts import SYSTEM, Actor
+from core.models import OutboxMessage
 from orders.contracts import ORDER_REFUND_DUE, ReturnRow
 from orders.models import Order, OrderReturn
 from orders.selectors import earning_bases
@@ -29,10 +30,8 @@ from rewards.models import PointsTransaction, UserVoucher
 from rewards.services.checkout import PointsNotAccepted, TooFewPoints, UnknownVoucher
 from rewards.services.redemption import InsufficientPoints
 from rewards.services.vouchers import VoucherNotAvailable
-from core.models import OutboxMessage
 from tests.catalog.factories import make_product
 from tests.orders.factories import line, make_order
-from tests.rewards.ledger import deliver_order
 from tests.orders.shop import (
     AT,
     D,
@@ -48,6 +47,7 @@ from tests.orders.shop import (
     terms,
     voucher,
 )
+from tests.rewards.ledger import deliver_order
 
 pytestmark = pytest.mark.django_db
 
@@ -349,10 +349,6 @@ def test_paying_uses_the_voucher_and_again_changes_nothing():
     assert fresh(made).updated_at == before.updated_at
     assert (before.status, before.payment_reference) == ("paid", "P-1")
     assert UserVoucher.objects.get().status == "used"
-        "paid",
-        "P-1",
-        "used",
-    )
     with pytest.raises(PaidAlready):
         pay(made, amount=D("40.00"), reference="P-2")
     other = order(user, (mug, 1))
