@@ -179,6 +179,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "PREPROCESSING_HOOKS": ["core.api.schema.only_versioned_paths"],
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatusEnum": "orders.models.STATUS_CHOICES",
+        "ReturnRequestStatusEnum": "orders.checkout_models.ReturnRequest.Status",
+        "VoucherStatusEnum": "rewards.models.UserVoucher.Status",
+    },
 }
 MAX_BODY_BYTES = 1024 * 1024
 MAX_IMAGE_BYTES = 2 * 1024 * 1024

@@ -503,9 +503,8 @@ def test_what_is_due_back_is_said_with_its_amount(told):
     cancel(user, unpaid)
     cancel(user, paid)
     give_back(delivered, {1: 1}, "CN-1")
-    due = (
-        OutboxMessage.objects.filter(topic=ORDER_REFUND_DUE).order_by("id").values_list("payload", flat=True)
-    )
+    due = OutboxMessage.objects.filter(topic=ORDER_REFUND_DUE).order_by("id")
+    said = [message.payload for message in due]
     assert [(one["order_id"], one["amount"], one["reference"]) for one in said] == [
         (paid.order.pk, "20.00", "cancelled"),
         (delivered.order.pk, "10.00", "return:CN-1"),
