@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from core.images import random_name
 from core.models import Stamped
 
 
@@ -134,3 +135,22 @@ class ReturnRequestLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.qty} of line {self.item_id}"
+
+
+def _picture_path(picture: "ReturnPicture", filename: str) -> str:
+    return f"returns/{random_name()}.jpg"
+
+
+class ReturnPicture(models.Model):
+    """One picture that a member added to a return request."""
+
+    request = models.ForeignKey(ReturnRequest, on_delete=models.CASCADE, related_name="pictures")
+    file = models.FileField(upload_to=_picture_path, max_length=200)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "order_return_pictures"
+        ordering = ["request_id", "id"]
+
+    def __str__(self) -> str:
+        return f"picture {self.pk} of return request {self.request_id}"

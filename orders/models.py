@@ -12,6 +12,7 @@ from django.utils import timezone
 from core.models import Stamped
 from orders.checkout_models import (  # noqa: F401
     CheckoutSettings,
+    ReturnPicture,
     ReturnRequest,
     ReturnRequestLine,
 )

@@ -100,7 +100,7 @@ def member_order(user_id: int, order_id: int) -> Order:
 
 def member_return_requests(user_id: int, *, order_id: int | None = None) -> QuerySet[ReturnRequest]:
     """Return what a member asked to send back, with the lines."""
-    mine = ReturnRequest.objects.filter(order__user_id=user_id).prefetch_related("lines__item")
+    mine = ReturnRequest.objects.filter(order__user_id=user_id).prefetch_related("lines__item", "pictures")
     return mine if order_id is None else mine.filter(order_id=order_id)
 
 

@@ -11,11 +11,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from core.contracts import Actor
 from core.errors import DomainError
 from orders.admin.inlines import ReadOnlyInline
-from orders.checkout_models import ReturnRequest, ReturnRequestLine
+from orders.checkout_models import ReturnPicture, ReturnRequest, ReturnRequestLine
 from orders.services.return_requests import accept_return_request, refuse_return_request
 
 DECISIONS = {"accept": "Accept the return", "refuse": "Refuse the return"}
@@ -58,6 +59,17 @@ class LineInline(ReadOnlyInline):
         return line.item.returned_qty
 
 
+class PictureInline(ReadOnlyInline):
+    model = ReturnPicture
+    verbose_name_plural = "pictures"
+    fields = ("picture",)
+    readonly_fields = fields
+
+    @admin.display(description="picture")
+    def picture(self, picture: ReturnPicture) -> str:
+        return format_html('<img src="{}" alt="" style="max-height: 20em">', picture.file.url)
+
+
 @admin.register(ReturnRequest)
 class ReturnRequestAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("id", "order", "member", "status", "reason", "requested_at", "decided_by")
@@ -68,7 +80,7 @@ class ReturnRequestAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     actions = None
     change_form_template = "admin/orders/returnrequest/change_form.html"
-    inlines = (LineInline,)
+    inlines = (LineInline, PictureInline)
     fields = (
         "order",
         "member",

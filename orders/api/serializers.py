@@ -3,14 +3,17 @@
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from core.api.fields import Money, RowId, Text
+from core.api.images import ImageUpload
 from core.api.serializers import Input
 from orders.checkout_models import ReturnRequest
 from orders.models import STATUS_CHOICES, OrderItem
 from orders.ports import Step, Wish
 from orders.services.baskets import MOST_LINES, MOST_PIECES
 from orders.services.quoting import Quote
+from orders.services.return_requests import MOST_PICTURES
 
 _MOST_POINTS = 2**31 - 1
 _LONGEST_TOKEN = 20_000
@@ -236,6 +239,24 @@ class ReturnRequestInput(Input):
     reason = Text(max_length=500)
 
 
+class PicturesInput(Input):
+    pictures = serializers.ListField(
+        child=ImageUpload(),
+        min_length=1,
+        max_length=MOST_PICTURES,
+        help_text=f"JPEG, PNG or WebP, up to 2 MB each; a request has at most {MOST_PICTURES}.",
+    )
+
+    @classmethod
+    def parse(cls, request: Request) -> dict[str, Any]:
+        """Read a multipart body, where a list is a field that is there several times."""
+        return cls._validated(request.data)
+
+
+class PictureOutput(serializers.Serializer[Any]):
+    url = serializers.FileField(source="file", use_url=True)
+
+
 class ReturnRequestOutput(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     order_id = serializers.IntegerField()
@@ -245,3 +266,4 @@ class ReturnRequestOutput(serializers.Serializer[Any]):
     requested_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)
     lines = PiecesOutput(source="lines.all", many=True)
+    pictures = PictureOutput(source="pictures.all", many=True)

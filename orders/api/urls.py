@@ -10,4 +10,5 @@ urlpatterns = [
     path("orders/<int:order_id>/", views.OrderView.as_view()),
     path("orders/<int:order_id>/cancel/", views.CancelView.as_view()),
     path("orders/<int:order_id>/returns/", views.ReturnRequestsView.as_view()),
+    path("orders/<int:order_id>/returns/<int:request_id>/pictures/", views.ReturnPicturesView.as_view()),
 ]

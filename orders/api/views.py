@@ -1,7 +1,9 @@
 """The member's checkout and orders: translate, call, translate back."""
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -27,7 +29,14 @@ from orders.services.cancelling import TooLateToCancel, cancel_own_order
 from orders.services.checkout import order_basket, order_quote
 from orders.services.placing import UnknownProducts
 from orders.services.quoting import QuoteChanged, QuoteExpired, QuoteInvalid, quote_basket
-from orders.services.return_requests import ReturnAskedAlready, request_return
+from orders.services.return_requests import (
+    MOST_PICTURES,
+    ReturnAskedAlready,
+    ReturnDecidedAlready,
+    TooManyPictures,
+    add_return_pictures,
+    request_return,
+)
 from orders.services.returns import LineNotInOrder, OrderNotReturnable, ReturnBeyondBought
 
 BASKET_REFUSALS = (
@@ -143,7 +152,7 @@ class ReturnRequestsView(APIView):
         user_id = caller_id(request)
         member_order(user_id, order_id)
         asked = member_return_requests(user_id, order_id=order_id)
-        return Response(shapes.ReturnRequestOutput(asked, many=True).data)
+        return Response(shapes.ReturnRequestOutput(asked, many=True, context={"request": request}).data)
 
     @extend_schema(
         request=shapes.ReturnRequestInput,
@@ -164,4 +173,22 @@ class ReturnRequestsView(APIView):
             reason=body["reason"],
             at=timezone.now(),
         )
-        return Response(shapes.ReturnRequestOutput(asked).data, status=201)
+        return Response(shapes.ReturnRequestOutput(asked, context={"request": request}).data, status=201)
+
+
+class ReturnPicturesView(APIView):
+    max_body_bytes = MOST_PICTURES * settings.MAX_IMAGE_BYTES + 64 * 1024
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        request={"multipart/form-data": shapes.PicturesInput}, responses={201: shapes.ReturnRequestOutput}
+    )
+    @refuses(ReturnDecidedAlready, TooManyPictures)
+    def post(self, request: Request, order_id: int, request_id: int) -> Response:
+        """Add pictures to a return that staff have not yet decided about."""
+        body = shapes.PicturesInput.parse(request)
+        asked = add_return_pictures(
+            user_id=caller_id(request), order_id=order_id, request_id=request_id, images=body["pictures"]
+        )
+        answer = shapes.ReturnRequestOutput(asked, context={"request": request}).data
+        return Response(answer, status=201)

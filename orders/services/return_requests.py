@@ -1,6 +1,6 @@
 """A member asks to send goods back; staff accept, which is the return itself, or refuse."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -8,12 +8,15 @@ from django.db import transaction
 from core import audit
 from core.contracts import Actor
 from core.errors import DomainError, NotFound
-from orders.checkout_models import ReturnRequest, ReturnRequestLine
+from core.images import CleanImage
+from core.pictures import stored
+from orders.checkout_models import ReturnPicture, ReturnRequest, ReturnRequestLine
 from orders.services.locking import lock_order, lock_own_order
 from orders.services.returns import check_returnable
 from orders.services.staff import return_lines_by_hand
 
 Status = ReturnRequest.Status
+MOST_PICTURES = 5
 
 
 class ReturnAskedAlready(DomainError):
@@ -26,6 +29,12 @@ class ReturnDecidedAlready(DomainError):
     """Somebody else was quicker, and decided otherwise."""
 
     code, status, title = "return_decided_already", 409, "This return has been decided"
+
+
+class TooManyPictures(DomainError):
+    """More pictures than a request may have."""
+
+    code, status, title = "too_many_pictures", 400, "Too many pictures"
 
 
 @transaction.atomic
@@ -47,6 +56,30 @@ def request_return(
     ReturnRequestLine.objects.bulk_create(
         ReturnRequestLine(request=asked, item_id=item_id, qty=qty) for item_id, qty in sorted(lines.items())
     )
+    return asked
+
+
+def add_return_pictures(
+    *, user_id: int, order_id: int, request_id: int, images: Sequence[CleanImage]
+) -> ReturnRequest:
+    """Add pictures to a member's own request that staff have not decided about.
+
+    Raises:
+        OrderNotFound: there is no such order, or it is another member's.
+        NotFound: the order has no such request.
+        ReturnDecidedAlready: staff have decided.
+        TooManyPictures: it would have more than five.
+    """
+    with stored("returns", images) as names, transaction.atomic():
+        order = lock_own_order(user_id=user_id, order_id=order_id)
+        asked = order.return_requests.filter(pk=request_id).first()
+        if asked is None:
+            raise NotFound("There is no such return request.")
+        if asked.status != Status.REQUESTED:
+            raise ReturnDecidedAlready(request_status=asked.status)
+        if asked.pictures.count() + len(names) > MOST_PICTURES:
+            raise TooManyPictures(limit=MOST_PICTURES)
+        ReturnPicture.objects.bulk_create(ReturnPicture(request=asked, file=name) for name in names)
     return asked
 
 
