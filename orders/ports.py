@@ -115,8 +115,11 @@ class CheckoutProvider(Protocol):
         """Let go of everything that a cancelled order held or used."""
         ...
 
-    def give_back(self, backs: Sequence[PointsBack], *, at: datetime) -> None:
-        """Give points of returned goods back; orders whose points nobody took here are passed over."""
+    def give_back(self, backs: Sequence[PointsBack], *, at: datetime) -> dict[tuple[int, str], int]:
+        """Give points of returned goods back; orders whose points nobody took here are passed over.
+
+        Returns how many came back by (order id, reference).
+        """
         ...
 
 

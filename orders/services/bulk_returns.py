@@ -54,9 +54,9 @@ def record_returns(rows: Iterable[ReturnRow], *, actor: Actor = SYSTEM) -> int:
     pieces = _counted(new, orders, items)
     backs = _points_back(new, orders, items)
     take_back(pieces)
-    _insert_returns(new, backs, actor=actor)
+    given = give_back_points(backs, at=max(row.at for row in new))
+    _insert_returns(new, given, actor=actor)
     _restate(new, orders, items, pieces, actor=actor)
-    give_back_points([back for back in backs if back.points], at=max(row.at for row in new))
     outbox.publish_many(
         ORDER_RETURNED,
         [{"order_id": order_id, "user_id": orders[order_id].user_id} for order_id in sorted(touched)],
@@ -133,7 +133,9 @@ def _points_back(
     return backs
 
 
-def _insert_returns(rows: Sequence[ReturnRow], backs: Sequence[PointsBack], *, actor: Actor) -> None:
+def _insert_returns(
+    rows: Sequence[ReturnRow], points: Mapping[tuple[int, str], int], *, actor: Actor
+) -> None:
     made = OrderReturn.objects.bulk_create(
         OrderReturn(
             order_id=row.order_id,
@@ -142,9 +144,9 @@ def _insert_returns(rows: Sequence[ReturnRow], backs: Sequence[PointsBack], *, a
             actor=actor.label,
             user_id=actor.user_id,
             at=row.at,
-            points_back=back.points,
+            points_back=points.get((row.order_id, row.reference), 0),
         )
-        for row, back in zip(rows, backs, strict=True)
+        for row in rows
     )
     ReturnLine.objects.bulk_create(
         ReturnLine(order_return=order_return, item_id=item_id, qty=qty)

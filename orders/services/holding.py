@@ -3,7 +3,8 @@
 Locks follow the order's own: products, then what the providers lock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -47,11 +48,16 @@ def let_go(order: Order, *, at: datetime) -> None:
         refund_due(order, order.total, reference="cancelled")
 
 
-def give_back_points(backs: Sequence[ports.PointsBack], *, at: datetime) -> None:
-    """Give points of returned goods back."""
-    if backs:
-        for provider in ports.providers():
-            provider.give_back(backs, at=at)
+def give_back_points(backs: Iterable[ports.PointsBack], *, at: datetime) -> Mapping[tuple[int, str], int]:
+    """Give points of returned goods back, and return how many came by (order id, reference).
+
+    That is fewer than asked for an order whose points another system took: they are its to give back.
+    """
+    due = [back for back in backs if back.points]
+    given: Counter[tuple[int, str]] = Counter()
+    for provider in ports.providers() if due else ():
+        given.update(provider.give_back(due, at=at))
+    return given
 
 
 def refund_due(order: Order, amount: Decimal, *, reference: str) -> None:

@@ -193,6 +193,8 @@ def _record(
     reason: str,
 ) -> OrderReturn:
     take_back(lines)
+    back = PointsBack(order.pk, order.user_id, order.number, points_back(order, items, lines), reference)
+    given = give_back_points([back], at=at)
     order_return = OrderReturn.objects.create(
         order=order,
         reference=reference,
@@ -201,7 +203,7 @@ def _record(
         user_id=actor.user_id,
         at=at,
         refund=_refund(order, items, lines) if items else order.total,
-        points_back=points_back(order, items, lines),
+        points_back=given.get((order.pk, reference), 0),
     )
     ReturnLine.objects.bulk_create(
         ReturnLine(order_return=order_return, item_id=item_id, qty=qty) for item_id, qty in lines.items()
@@ -211,9 +213,6 @@ def _record(
     )
     if Status(order.status) != after:
         take_step(order, after, actor=actor, at=at, reason=reason)
-    if order_return.points_back:
-        back = PointsBack(order.pk, order.user_id, order.number, order_return.points_back, reference)
-        give_back_points([back], at=at)
     outbox.publish(ORDER_RETURNED, order_id=order.pk, user_id=order.user_id)
     refund_due(order, order_return.refund, reference=f"return:{reference}")
     return order_return

@@ -89,8 +89,8 @@ class RewardsAtCheckout:
             if restore_spend(book, spend, -spend.points, cause):
                 book.post()
 
-    def give_back(self, backs: Sequence[PointsBack], *, at: datetime) -> None:
-        """Restore points of returned goods, many orders at once."""
+    def give_back(self, backs: Sequence[PointsBack], *, at: datetime) -> dict[tuple[int, str], int]:
+        """Restore points of returned goods, many orders at once; return how many by (order, reference)."""
         spends = {
             spend.order_id: spend
             for spend in PointsTransaction.objects.filter(
@@ -99,8 +99,9 @@ class RewardsAtCheckout:
             )
         }
         due = [back for back in backs if back.order_id in spends]
+        given: dict[tuple[int, str], int] = {}
         if not due:
-            return
+            return given
         book = lock_accounts({back.user_id for back in due}, at=at, open_lots=True)
         unposted: set[int] = set()
         for back in due:
@@ -111,8 +112,9 @@ class RewardsAtCheckout:
             spend = spends[back.order_id]
             text = f"Return {back.reference}, order {back.number}"
             cause = _restoring(spend, f"restore:{back.reference}", text, at)
-            restore_spend(book, spend, back.points, cause)
+            given[back.order_id, back.reference] = restore_spend(book, spend, back.points, cause)
         book.post()
+        return given
 
 
 def _voucher_adjustment(user_id: int, code: str, product_ids: Sequence[int], at: datetime) -> Adjustment:

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from catalog.models import Category, Product
 from catalog.services.stock import OutOfStock
@@ -478,7 +480,7 @@ def test_points_that_nobody_took_here_do_not_come_back():
     brought = make_order(line(2, points="10.00"), status="delivered", points_used=100)
     ids = list(brought.items.values_list("pk", flat=True))
     return_lines(order_id=brought.pk, reference="CN", lines={ids[0]: 1}, actor=SYSTEM, at=LATER)
-    assert PointsTransaction.objects.count() == 0
+    assert (PointsTransaction.objects.count(), OrderReturn.objects.get().points_back) == (0, 0)
 
 
 def test_15_tax_in_the_prices_earns_nothing():
@@ -527,3 +529,40 @@ def test_an_order_of_twenty_lines_costs_as_many_statements_as_one(wish, quoting,
             order(user, *wanted, **wishes)
         counts.append((len(asked), len(placed)))
     assert counts == [(quoting, ordering)] * 2
+
+
+# --- any basket --------------------------------------------------------------------------------------------
+
+amounts = st.integers(0, 100_000).map(lambda number: D(number).scaleb(-2))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.tuples(st.integers(1, 1000), amounts), min_size=1, max_size=6),
+    st.none() | amounts,
+    st.integers(0, 500),
+    amounts,
+    st.none() | amounts,
+    st.integers(0, 10_000).map(lambda number: D(number).scaleb(-2)),
+    st.booleans(),
+)
+def test_18_any_quote_is_what_its_order_costs(wanted, worth, points, fee, free_from, vat, included):
+    terms(shipping_fee=fee, free_shipping_from=free_from, vat_rate=vat, vat_included=included)
+    user = member(points=500)
+    code = "" if worth is None else voucher(user, str(worth))
+    basket = [(make_product(str(price)), qty) for qty, price in wanted]
+    try:
+        quoted = quote(user, *basket, code=code, points=points)
+    except VoucherTakesNothingOff:
+        return
+    price = quoted.basket.price
+    made = order_quoted(user, quoted.token)
+    stored = fresh(made)
+    names = ("subtotal", "discount", "points_value", "shipping", "tax", "total", "points_used")
+    assert [getattr(stored, name) for name in names] == [getattr(price, name) for name in names]
+    shares = ("unit_price", "discount", "points_value", "tax")
+    assert list(stored.items.order_by("position").values_list(*shares)) == [
+        tuple(getattr(line, name) for name in shares) for line in price.lines
+    ]
+    assert balance(user) == 500 - price.points_used
+    assert stored.status == ("pending" if price.total else "paid")
