@@ -133,7 +133,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "mature-points": {"task": "rewards.mature_points", "schedule": crontab(minute="*/15")},
-    "expire-points": {"task": "rewards.expire_points", "schedule": crontab(hour=0, minute=10)},
+    "expire-points": {"task": "rewards.expire_points", "schedule": crontab(minute="10,25,40,55")},
     "expire-vouchers": {"task": "rewards.expire_vouchers", "schedule": crontab(minute=5)},
     "recalculate-rolling-tiers": {
         "task": "rewards.recalculate_rolling_tiers",

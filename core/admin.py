@@ -13,6 +13,10 @@ from core import outbox
 from core.contracts import Actor
 from core.models import AuditEntry, OutboxMessage, OutboxQuerySet
 
+admin.site.site_header = "MarketHub"
+admin.site.site_title = "MarketHub"
+admin.site.index_title = "Loyalty and orders"
+
 
 class ReadOnly:
     """Mixed into a ModelAdmin: its rows can be looked at and nothing else."""

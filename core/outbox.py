@@ -252,6 +252,7 @@ def _deliver_one(subscription: _Subscription, claimable: OutboxQuerySet) -> int 
             # The savepoint undoes the handler while the row stays ours, so nobody tries it meanwhile.
             with transaction.atomic():
                 subscription.handler(_messages([row]))
+                connection.check_constraints()  # deferred ones would fail at the commit, past this `except`
         except Exception as error:
             _postpone(row, error)
             return 0

@@ -61,6 +61,7 @@ class Cause:
     order_id: int | None = None
     voucher_id: str | None = None
     related_id: int | None = None
+    judged_at: datetime | None = None  # when it counts for a rolling year, if not when it is effective
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -79,6 +80,9 @@ class Account:
     """A balance, those of its lots that matter to what is being done, and the changes made to them.
 
     Debt and a positive balance never stand together: every credit repays debt first.
+
+    `clock` is the time of what is being done. It never runs backwards: a caller that read the clock and then
+    waited for the lock acts at the time of whoever held it.
     """
 
     user_id: int
@@ -87,6 +91,7 @@ class Account:
     lifetime: int = 0
     debt: int = 0
     tier_id: int | None = None
+    clock: datetime | None = None
     lots: list[Lot] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     allocations: list[Allocation] = field(default_factory=list)
@@ -109,7 +114,8 @@ class Account:
             return
         for moment, step, lot in sorted(due, key=lambda event: (event[0], event[1], event[2].spending_order)):
             if step == 0:
-                self._mature(lot, moment)
+                # A lot posted late repays debt when it is posted: the debt may be younger than the lot.
+                self._mature(lot, moment if lot.id is not None else at)
             elif lot.remaining:
                 cause = Cause(
                     natural_key=f"{lot.natural_key}:expire",

@@ -46,6 +46,13 @@ def end_of_day(moment: datetime, zone: tzinfo) -> datetime:
     return datetime.combine(following, time.min, tzinfo=zone)
 
 
+def year_before(moment: datetime, zone: tzinfo) -> datetime:
+    """Return the same local time a calendar year earlier; 28 February for the 29th."""
+    local = moment.astimezone(zone)
+    day = 28 if (local.month, local.day) == (2, 29) else local.day
+    return local.replace(year=local.year - 1, day=day)
+
+
 @dataclass(frozen=True, slots=True)
 class Tier:
     """A tier as the rules see it."""
@@ -72,8 +79,13 @@ def tier_after(points: int, tiers: Sequence[Tier]) -> Tier | None:
 
 
 def tier_progress(points: int, following: Tier | None) -> float:
-    """Return basis ÷ the next tier's threshold, four decimals; 1.0 at the top."""
-    return round(points / following.min_points, 4) if following else 1.0
+    """Return basis ÷ the next tier's threshold, cut to four decimals; 1.0 at the top and only there."""
+    return points * 10_000 // following.min_points / 10_000 if following else 1.0
+
+
+def voucher_code(typed: str) -> str:
+    """Return a voucher's code as it is stored, from what somebody typed."""
+    return typed.strip().upper()
 
 
 def voucher_discount(kind: str, value: Decimal, base: Decimal, shipping: Decimal = Decimal(0)) -> Decimal:

@@ -7,13 +7,6 @@ from config.run.preparing import Credentials
 
 def welcome(address: str, credentials: Credentials) -> str:
     """The addresses, the logins and three calls to paste."""
-    bearer = f"-H 'Authorization: Bearer {credentials.token}'"
-    # The key is new at every start: pasted twice it takes the points once.
-    redeem = (
-        f"curl -s -X POST {address}/rewards/redeem/ {bearer} -H 'Content-Type: application/json' "
-        f"-H 'Idempotency-Key: try-{secrets.token_hex(4)}' "
-        '-d \'{"redemption_option_id": "voucher-10", "points_to_redeem": 100}\''
-    )
     password = credentials.password or "(the one that you set)"
     return f"""
 MarketHub is running. Ctrl-C stops everything.
@@ -21,7 +14,20 @@ MarketHub is running. Ctrl-C stops everything.
   Swagger   {address}/api/v1/docs/swagger/
   Admin     {address}/admin/
             login {credentials.admin}   password {password}
-  Token     of the member {credentials.member}, for a day (Swagger: Authorize):
+{_calls(address, credentials)}"""
+
+
+def _calls(address: str, credentials: Credentials) -> str:
+    if credentials.token is None:
+        return "\nNo member has points yet: there is no token to show.\n"
+    bearer = f"-H 'Authorization: Bearer {credentials.token}'"
+    # The key is new at every start: pasted twice it takes the points once.
+    redeem = (
+        f"curl -s -X POST {address}/rewards/redeem/ {bearer} -H 'Content-Type: application/json' "
+        f"-H 'Idempotency-Key: try-{secrets.token_hex(4)}' "
+        '-d \'{"redemption_option_id": "voucher-10", "points_to_redeem": 100}\''
+    )
+    return f"""  Token     of the member {credentials.member}, for a day (Swagger: Authorize):
             {credentials.token}
 
 Try it:

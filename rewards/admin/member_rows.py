@@ -17,9 +17,9 @@ class MemberRowsAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
     search_fields = ("user__username",)
     search_help_text = SEARCH_HELP
-    list_select_related: tuple[str, ...] = ("user",)
 
     def matches(self, term: str) -> Q:
         """Say which rows a search finds."""

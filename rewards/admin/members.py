@@ -1,10 +1,8 @@
 """Members' points: the list, a member's page, and adjusting points by hand."""
 
-import uuid
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
@@ -17,56 +15,19 @@ from django.utils import timezone
 
 from core.contracts import Actor
 from core.errors import DomainError
+from rewards.admin.adjusting import AdjustForm, FindForm
 from rewards.admin.member_rows import MemberRowsAdmin
-from rewards.admin.search import SEARCH_HELP, members_called
 from rewards.admin.setting import BACK, CONFIRMED
-from rewards.admin.shown import counted, worth
+from rewards.admin.shown import worth
 from rewards.models import TierChange, UserPoints
 from rewards.selectors.balance import balance, loyalty_status
 from rewards.selectors.history import history
 from rewards.selectors.lots import closed_lots, open_lots
 from rewards.selectors.vouchers import vouchers
-from rewards.services.adjustment import MOST_POINTS, adjust_points, preview_adjustment
+from rewards.services.adjustment import adjust_points, preview_adjustment
 
 LATEST_LINES = 50
 LATEST = 20
-
-
-class AdjustForm(forms.Form):
-    """How many points, and why; the key is made with the form, so the same form sent twice adjusts once."""
-
-    points = forms.IntegerField(
-        min_value=-MOST_POINTS,
-        max_value=MOST_POINTS,
-        help_text="Up (500) or down (-500). What a taking finds no points for becomes debt.",
-    )
-    reason = forms.CharField(
-        max_length=200,
-        label="Why",
-        widget=forms.TextInput(attrs={"size": 80}),
-        help_text="The member reads it in their history; it is kept in the audit trail, too.",
-    )
-    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
-
-    def clean_points(self) -> int:
-        points: int = self.cleaned_data["points"]
-        if not points:
-            raise forms.ValidationError("Zero points change nothing.")
-        return points
-
-
-class FindForm(forms.Form):
-    """Who gets the points: also somebody who has none yet and so is not in the list."""
-
-    member = forms.CharField(max_length=254, help_text=SEARCH_HELP)
-
-    def clean_member(self) -> int:
-        found = members_called(self.cleaned_data["member"].strip())
-        if len(found) != 1:
-            raise forms.ValidationError(
-                f"{counted(len(found), 'member is', 'members are')} called that: it takes exactly one."
-            )
-        return found[0]
 
 
 class DebtFilter(admin.SimpleListFilter):
@@ -89,7 +50,7 @@ class DebtFilter(admin.SimpleListFilter):
 class UserPointsAdmin(MemberRowsAdmin):
     """Balances are looked at; they change by ledger lines alone, for which there is "Adjust points"."""
 
-    list_display = ("member", "email", "current", "pending", "lifetime", "debt", "tier", "updated_at")
+    list_display = ("member", "tier", "current", "pending", "debt", "lifetime", "email")
     list_select_related = ("user", "tier")
     list_filter = ("tier", DebtFilter)
     ordering = ("-id",)

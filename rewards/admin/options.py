@@ -32,7 +32,7 @@ class OptionForm(SettingForm):
 @admin.register(RedemptionOption)
 class RedemptionOptionAdmin(SettingAdmin):
     form = OptionForm
-    list_display = ("name", "id", "type", "worth", "points_required", "min_tier", "is_active", "updated_at")
+    list_display = ("name", "id", "worth", "points_required", "min_tier", "is_active")
     list_select_related = ("min_tier",)
     list_filter = ("is_active", "type", "min_tier")
     search_fields = ("name", "id")

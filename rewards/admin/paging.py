@@ -1,7 +1,6 @@
 """Lists of long tables: no page waits for a count of all rows."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, timedelta
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -29,21 +28,25 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         return AtLeast(counted) if counted > MOST_COUNTED else counted
 
 
-class YearsBetween(QuerySet[Any]):
-    """Gives the date hierarchy every year from the first to the last, from the two ends of an index.
+class EveryPeriod(QuerySet[Any]):
+    """Gives the date hierarchy every year, month or day from the first row's to the last row's.
 
-    Django's own reads every row to find the years that have one.
+    It asks for the two ends of an index; Django's own reads every row to find the periods that have one.
     """
 
     def datetimes(self, field_name: str, kind: Any, *args: Any, **kwargs: Any) -> Any:
-        if kind != "year":
-            return super().datetimes(field_name, kind, *args, **kwargs)
-        return self._years(field_name)
-
-    def _years(self, field_name: str) -> Sequence[datetime]:
         ends = self.order_by().aggregate(first=Min(field_name), last=Max(field_name))
         if ends["first"] is None:
             return []
-        first, last = (timezone.localtime(ends[end]).year for end in ("first", "last"))
-        zone = timezone.get_current_timezone()
-        return [datetime(year, 1, 1, tzinfo=zone) for year in range(first, last + 1)]
+        first, last = (timezone.localdate(ends[end]) for end in ("first", "last"))
+        days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+        return sorted({_beginning(day, kind) for day in days})
+
+
+def _beginning(day: date, kind: str) -> date:
+    match kind:
+        case "year":
+            return day.replace(month=1, day=1)
+        case "month":
+            return day.replace(day=1)
+    return day

@@ -66,7 +66,13 @@ class ProgrammeAdmin(SettingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = {**rejudging(), "show_save_and_continue": False, **(extra_context or {})}
+        context = {
+            **rejudging(),
+            "title": "Programme settings",
+            "subtitle": None,
+            "show_save_and_continue": False,
+            **(extra_context or {}),
+        }
         return super().change_view(request, object_id, form_url, context)
 
     def preview(self, stored: Programme, proposed: Programme, changed: set[str], at: datetime) -> Preview:

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from core.contracts import Actor
 from core.errors import DomainError
 from rewards.admin.member_rows import MemberRowsAdmin
-from rewards.admin.shown import member_link, order_link, worth
+from rewards.admin.shown import last_day, member_link, moment, order_link, worth
 from rewards.models import PointsTransaction, UserVoucher
 from rewards.selectors.programme import programme_rules
 from rewards.selectors.vouchers import in_status
@@ -48,18 +48,8 @@ class TakeBackForm(forms.Form):
 
 @admin.register(UserVoucher)
 class UserVoucherAdmin(MemberRowsAdmin):
-    list_display = (
-        "code",
-        "member",
-        "type",
-        "worth",
-        "status_now",
-        "expires_at",
-        "used_at",
-        "of_order",
-        "created_at",
-    )
-    list_select_related = ("user", "order")
+    list_display = ("code", "member", "worth", "status_now", "until", "redeemed")
+    list_select_related = ("user",)
     list_filter = (StatusFilter, "type")
     search_help_text = (
         "The beginning of a code, a username or an external id; a whole e-mail, phone number or member id."
@@ -73,11 +63,10 @@ class UserVoucherAdmin(MemberRowsAdmin):
         "worth",
         "category",
         "status_now",
-        "expires_at",
+        "redeemed",
+        "until",
         "of_order",
-        "used_at",
-        "created_at",
-        "updated_at",
+        "used",
         "id",
     )
     nothing_yet = "No member has redeemed points for a voucher yet."
@@ -93,6 +82,18 @@ class UserVoucherAdmin(MemberRowsAdmin):
     @admin.display(description="status", ordering="status")
     def status_now(self, voucher: UserVoucher) -> str:
         return str(Status(voucher.status_at(timezone.now())).label)
+
+    @admin.display(description="redeemed", ordering="created_at")
+    def redeemed(self, voucher: UserVoucher) -> str:
+        return moment(voucher.created_at)
+
+    @admin.display(description="last day", ordering="expires_at")
+    def until(self, voucher: UserVoucher) -> str:
+        return last_day(voucher.expires_at)
+
+    @admin.display(description="used")
+    def used(self, voucher: UserVoucher) -> str:
+        return moment(voucher.used_at)
 
     @admin.display(description="order")
     def of_order(self, voucher: UserVoucher) -> SafeString | str:

@@ -26,6 +26,11 @@ class UserPoints(Stamped):
     tier = models.ForeignKey(
         "rewards.LoyaltyTier", null=True, blank=True, on_delete=models.PROTECT, related_name="accounts"
     )
+    settled_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="The account's clock at its last posting: it never runs backwards.",
+    )
 
     class Meta:
         db_table = "user_points"
@@ -112,6 +117,12 @@ class PointsTransaction(models.Model):
         indexes = [
             models.Index(fields=["user", "effective_at", "id"], name="history_of_a_member"),
             models.Index(fields=["-effective_at", "-id"], name="newest_lines"),
+            models.Index(fields=["related"], name="lines_that_take_back", condition=Q(related__isnull=False)),
+            models.Index(
+                fields=["transaction_type", "-effective_at", "-id"],
+                name="rare_lines",
+                condition=Q(transaction_type__in=["adjusted", "opening", "restored"]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -161,7 +172,9 @@ class PointLot(Stamped):
                 name="lots_to_expire",
                 condition=Q(remaining__gt=0, expires_at__isnull=False),
             ),
-            models.Index(fields=["matures_at"], name="lots_to_mature", condition=Q(matured=False)),
+            models.Index(
+                fields=["user", "matures_at"], name="lots_to_mature_by_member", condition=Q(matured=False)
+            ),
         ]
 
     def __str__(self) -> str:

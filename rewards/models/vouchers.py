@@ -65,7 +65,8 @@ class UserVoucher(Stamped):
             ),
         ]
         indexes = [
-            models.Index(fields=["expires_at"], name="vouchers_to_expire", condition=Q(status="available"))
+            models.Index(fields=["expires_at"], name="vouchers_to_expire", condition=Q(status="available")),
+            models.Index(fields=["-created_at", "-id"], name="newest_vouchers"),
         ]
 
     def __str__(self) -> str:

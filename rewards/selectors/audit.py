@@ -78,6 +78,48 @@ LEFT JOIN (SELECT transaction_id, sum(points) AS points FROM lot_allocations GRO
 WHERE t.transaction_type IN ('redeemed', 'expired') AND -t.points <> coalesce(a.points, 0)
 """
 
+_SHARES = """
+SELECT t.user_id, 'a reversal or a taking has no more allocations than points'
+FROM points_transactions t
+LEFT JOIN (SELECT transaction_id, sum(points) AS points FROM lot_allocations GROUP BY transaction_id) a
+       ON a.transaction_id = t.id
+WHERE t.points < 0 AND t.transaction_type IN ('reversed', 'adjusted', 'opening')
+  AND coalesce(a.points, 0) NOT BETWEEN 0 AND -t.points
+UNION ALL
+SELECT t.user_id, 'a credit is its lot and what it gave back to others'
+FROM points_transactions t
+LEFT JOIN point_lots l ON l.transaction_id = t.id
+LEFT JOIN (SELECT transaction_id, sum(points) AS points FROM lot_allocations WHERE points < 0
+           GROUP BY transaction_id) a ON a.transaction_id = t.id
+WHERE t.points > 0 AND t.points <> coalesce(l.points, 0) - coalesce(a.points, 0)
+"""
+
+_OWNERS = """
+SELECT t.user_id, 'a lot belongs to the member of its line'
+FROM point_lots l JOIN points_transactions t ON t.id = l.transaction_id
+WHERE l.user_id <> t.user_id
+UNION ALL
+SELECT l.user_id, 'a lot matures no sooner than its time'
+FROM point_lots l JOIN user_points p ON p.user_id = l.user_id
+WHERE l.matured AND l.remaining > 0 AND l.matures_at > greatest(p.settled_at, p.created_at)
+UNION ALL
+SELECT a.user_id, 'an allocation belongs to the member of its lot and of its line'
+FROM lot_allocations a
+JOIN point_lots l ON l.id = a.lot_id JOIN points_transactions t ON t.id = a.transaction_id
+WHERE a.user_id <> l.user_id OR a.user_id <> t.user_id
+"""
+
+_VOUCHERS = """
+SELECT v.user_id, 'a voucher of an option was paid for once, and is void once its points came back'
+FROM user_vouchers v
+LEFT JOIN (
+    SELECT user_id, voucher_id, count(*) FILTER (WHERE transaction_type = 'redeemed') AS paid,
+           count(*) FILTER (WHERE transaction_type = 'restored') AS back
+    FROM points_transactions WHERE voucher_id IS NOT NULL GROUP BY user_id, voucher_id
+) t ON t.voucher_id = v.id AND t.user_id = v.user_id
+WHERE v.option_id IS NOT NULL AND (coalesce(t.paid, 0) <> 1 OR (t.back > 0 AND v.status <> 'expired'))
+"""
+
 
 def audit_ledger() -> AuditReport:
     """Check the equations of the ledger for every member, in one read-only snapshot."""
@@ -90,7 +132,7 @@ def audit_ledger() -> AuditReport:
         )
         members, transactions, points = cursor.fetchone()
         found: dict[str, set[int]] = {}
-        for query in (_BALANCES, _LOTS, _LINES):
+        for query in (_BALANCES, _LOTS, _LINES, _SHARES, _OWNERS, _VOUCHERS):
             cursor.execute(query)
             for user_id, rule in cursor.fetchall():
                 found.setdefault(rule, set()).add(user_id)

@@ -52,7 +52,7 @@ def balance(user_id: int, *, at: datetime) -> Balance:
 
     What has matured or expired and is not posted yet is counted as if it were.
     """
-    return _summary(settled_account(user_id, at=at, expiring_before=at + EXPIRING_SOON), at)
+    return _summary(settled_account(user_id, at=at, expiring_until=at + EXPIRING_SOON), at)
 
 
 def balance_as_of(user_id: int, *, at: datetime) -> Balance:
@@ -62,7 +62,7 @@ def balance_as_of(user_id: int, *, at: datetime) -> Balance:
 
 def expiring(user_id: int, *, at: datetime) -> list[Expiring]:
     """Return how much goes on which local day, soonest first."""
-    account = settled_account(user_id, at=at, expiring_before=datetime.max.replace(tzinfo=at.tzinfo))
+    account = settled_account(user_id, at=at, expiring_until=datetime.max.replace(tzinfo=at.tzinfo))
     lots = _dated(account.lots)
     return [Expiring(day, sum(lot.remaining for lot in group)) for day, group in groupby(lots, key=last_day)]
 
@@ -86,10 +86,10 @@ def basis_points_of(account: Account, programme: ProgrammeRules, *, at: datetime
     return basis_points([account], programme, at=at)[account.user_id]
 
 
-def settled_account(user_id: int, *, at: datetime, expiring_before: datetime | None = None) -> Account:
+def settled_account(user_id: int, *, at: datetime, expiring_until: datetime | None = None) -> Account:
     """Return the account with what the clock has decided by `at` applied, unlocked and unposted.
 
-    It has the lots that the clock moved, and those that expire before `expiring_before`.
+    It has the lots that the clock moved, and those that expire up to `expiring_until`.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -98,10 +98,10 @@ def settled_account(user_id: int, *, at: datetime, expiring_before: datetime | N
                    l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured, l.id
             FROM user_points p
             LEFT JOIN point_lots l ON l.user_id = p.user_id AND l.remaining > 0
-                AND (l.expires_at < %s OR (NOT l.matured AND l.matures_at <= %s))
+                AND (l.expires_at <= %s OR (NOT l.matured AND l.matures_at <= %s))
             WHERE p.user_id = %s
             """,
-            [expiring_before or at, at, user_id],
+            [expiring_until or at, at, user_id],
         )
         rows = cursor.fetchall()
     if not rows:

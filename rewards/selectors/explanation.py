@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from rewards.models import LotAllocation, PointLot, PointsTransaction
+from rewards.selectors.balance import settled_account
 
 Type = PointsTransaction.Type
 
@@ -56,7 +57,7 @@ class Explanation:
 
 
 def explain(line: PointsTransaction, *, at: datetime) -> Explanation:
-    """Explain a line as things stand at `at`; three queries at most."""
+    """Explain a line as things stand at `at`; four queries at most."""
     lot = _lot_story(line, at)
     sources = _sources(line)
     debt = max(0, -line.points - sum(source.points for source in sources)) if line.points < 0 else 0
@@ -85,9 +86,11 @@ def _lot_story(line: PointsTransaction, at: datetime) -> LotStory | None:
     for transaction_type, line_points, points in rows:
         gone[_part(transaction_type, line_points, points)] += points
     remaining = lot.remaining
-    if lot.expires_at is not None and lot.expires_at <= at:
-        gone["expired"] += remaining
-        remaining = 0
+    # What the clock has decided and no job has posted yet.
+    for taking in settled_account(line.user_id, at=at).allocations:
+        if taking.lot.id == lot.pk:
+            gone["expired" if taking.natural_key.endswith(":expire") else "repaid_debt"] += taking.points
+            remaining -= taking.points
     return LotStory(
         points=lot.points,
         remaining=remaining,
@@ -154,7 +157,7 @@ def _sentences(
         told.append(_fate(lot))
     if line.transaction_type in (Type.REDEEMED, Type.ADJUSTED) and sources:
         told.append("Taken from " + ", ".join(_source(source) for source in sources) + ".")
-    if debt:
+    if debt and line.transaction_type != Type.OPENING:
         told.append(f"{debt} of them were no longer there and are owed: the next points repay them.")
     return told
 
@@ -190,7 +193,8 @@ def _cause(line: PointsTransaction) -> str:
             verb = "added" if line.points > 0 else "taken"
             return f"{points} points were {verb} on {_day(line.effective_at)}: {facts.get('reason')}."
         case _:
-            return f"{points} points were the opening balance on {_day(line.effective_at)}."
+            what = "opening balance" if line.points >= 0 else "opening debt"
+            return f"{points} points were the {what} on {_day(line.effective_at)}."
 
 
 def _fate(lot: LotStory) -> str:

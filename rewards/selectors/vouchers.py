@@ -8,7 +8,7 @@ from enum import StrEnum
 from django.db.models import Q, QuerySet
 
 from rewards.models import UserVoucher
-from rewards.rules import voucher_discount
+from rewards.rules import voucher_code, voucher_discount
 
 Status = UserVoucher.Status
 
@@ -57,7 +57,7 @@ def check_voucher(
     The discount is on the whole `order_total`; a quote tells what a category's share of a basket comes to,
     and what shipping would have cost.
     """
-    voucher = UserVoucher.objects.filter(user_id=user_id, code=code.strip().upper()).first()
+    voucher = UserVoucher.objects.filter(user_id=user_id, code=voucher_code(code)).first()
     if voucher is None:
         return VoucherCheck(None, InvalidReason.NOT_FOUND, None)
     status = voucher.status_at(at)

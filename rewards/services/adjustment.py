@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from core.audit import record
@@ -64,10 +63,10 @@ def adjust_points(
         AdjustmentKeyReused: the key was used for another amount.
     """
     _check(points, reason)
-    if not get_user_model().objects.filter(pk=user_id).exists():
-        raise NotFound("There is no such member.")
     book = lock_accounts([user_id], at=at, open_lots=True)
-    account = book.sole()
+    if not book.accounts:
+        raise NotFound("There is no such member.")
+    account, at = book.sole(), book.clock
     natural_key = f"adjust:{key}"
     before = _facts(account)
     done = PointsTransaction.objects.filter(user_id=user_id, natural_key=natural_key).first()

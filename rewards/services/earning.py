@@ -62,7 +62,7 @@ def accrue_orders(order_ids: Collection[int], *, at: datetime) -> None:
             earn = posted[basis.order_id]
             _reverse(account, basis, earn, reversals[basis.order_id], lots[earn.transaction_id])
         elif basis.order_id not in posted and rule:
-            _earn(account, basis, rule, book.programme, at=at)
+            _earn(account, basis, rule, book.programme, at=account.clock or at)
     book.post()
 
 
@@ -74,8 +74,7 @@ def _posted_purchases(bases: Iterable[EarningBasis]) -> dict[int, PostedPurchase
             """
             SELECT t.order_id, t.id, t.points, t.effective_at, (t.metadata -> 'rule')::json,
                    coalesce((SELECT -sum(r.points) FROM points_transactions r
-                             WHERE r.user_id = t.user_id AND r.related_id = t.id
-                               AND r.transaction_type = 'reversed'), 0)::bigint,
+                             WHERE r.related_id = t.id AND r.transaction_type = 'reversed'), 0)::bigint,
                    coalesce((SELECT sum(a.points) FROM point_lots l
                              JOIN lot_allocations a ON a.lot_id = l.id
                              JOIN points_transactions x ON x.id = a.transaction_id
@@ -141,6 +140,7 @@ def _reverse(account: Account, basis: EarningBasis, earn: PostedPurchase, points
             effective_at=max(basis.changed_at, earn.effective_at),
             order_id=basis.order_id,
             related_id=earn.transaction_id,
+            judged_at=earn.effective_at,
             metadata={
                 "rule": earn.rule,
                 "order": basis.number,
@@ -183,21 +183,22 @@ def earn_awards(awards: Collection[Award], *, at: datetime) -> None:
     book = lock_accounts((award.user_id for award in awards), at=at)
     done = posted_keys([(award.user_id, award.natural_key) for award in awards])
     for award in awards:
-        if (award.user_id, award.natural_key) in done:
+        account = book.accounts.get(award.user_id)  # none for who was deleted meanwhile
+        if account is None or (award.user_id, award.natural_key) in done:
             continue
         done.add((award.user_id, award.natural_key))
-        rule = active[award.rule_type]
-        book.accounts[award.user_id].earn(
+        rule, now = active[award.rule_type], account.clock or at
+        account.earn(
             Cause(
                 natural_key=award.natural_key,
                 description=award.description,
-                effective_at=at,
+                effective_at=now,
                 metadata={"rule": rule.facts(), **award.metadata},
             ),
             rule.points_amount,
-            matures_at=at,
-            expires_at=points_expiry(book.programme, at),
-            at=at,
+            matures_at=now,
+            expires_at=points_expiry(book.programme, now),
+            at=now,
         )
     book.post()
 

@@ -14,6 +14,9 @@ from rewards.models import TierChange
 from rewards.selectors.programme import ProgrammeRules, programme_rules
 from rewards.services.tier_moves import judge_tiers, record_moves
 
+TIERS_LOCK = 0x7469657273
+"""Held in common by whoever judges accounts, and alone by whoever changes what they are judged by."""
+
 LOT_COLUMNS = """
     l.user_id, l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured, t.natural_key,
     l.id, l.transaction_id
@@ -29,13 +32,18 @@ class Book:
 
     @cached_property
     def programme(self) -> ProgrammeRules:
-        """The programme's settings, read after the locks: see `services.tiers`."""
+        """The programme's settings, read after the locks: see `hold_judgements`."""
         return programme_rules()
 
     def sole(self) -> Account:
         """Return the account of a book that was opened for one member."""
         (account,) = self.accounts.values()
         return account
+
+    @property
+    def clock(self) -> datetime:
+        """The time of what is done to the one account of this book: see `Account.clock`."""
+        return self.sole().clock or self.at
 
     def load_open_lots(self, user_ids: Iterable[int]) -> None:
         """Bring in every lot that still holds points: needed before a spend or a reversal."""
@@ -76,7 +84,7 @@ class Book:
     def settle(self) -> None:
         """Post in memory what the clock has decided; `post` writes it."""
         for account in self.accounts.values():
-            account.settle(self.at)
+            account.settle(account.clock or self.at)
 
     def post(self) -> dict[tuple[int, str], int]:
         """Write every change in one statement, then the tier moves that follow from it.
@@ -108,9 +116,9 @@ class Book:
 def lock_accounts(user_ids: Iterable[int], *, at: datetime, open_lots: bool = False) -> Book:
     """Lock the members' accounts, in the order of their ids, and settle them up to `at`.
 
-    A member without an account gets one. With `open_lots` all lots that hold points are at hand, as spending
-    and reversing need; without, only those that the clock has moved. Must run in a transaction; nothing is
-    written before `Book.post`.
+    A member without an account gets one; who is no user is left out. With `open_lots` all lots that hold
+    points are at hand, as spending and reversing need; without, only those that the clock has moved. Must run
+    in a transaction; nothing is written before `Book.post`.
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("accounts are locked inside a transaction")
@@ -119,7 +127,13 @@ def lock_accounts(user_ids: Iterable[int], *, at: datetime, open_lots: bool = Fa
     if len(rows) < len(wanted):
         _create_missing(wanted)
         rows = _lock_rows(wanted)
-    book = Book({row[0]: Account(*row) for row in rows}, at)
+    book = Book(
+        {
+            user_id: Account(user_id, current, pending, lifetime, debt, tier_id, max(at, settled_at or at))
+            for user_id, current, pending, lifetime, debt, tier_id, settled_at in rows
+        },
+        at,
+    )
     # A statement of its own: one that also waited for the lock would have read the lots before waiting.
     if open_lots:
         book.load_open_lots(wanted)
@@ -133,14 +147,15 @@ def lock_accounts(user_ids: Iterable[int], *, at: datetime, open_lots: bool = Fa
     return book
 
 
-def _lock_rows(user_ids: list[int]) -> list[tuple[int, int, int, int, int, int | None]]:
+def _lock_rows(user_ids: list[int]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT user_id, current_points, pending_points, lifetime_points, debt_points, tier_id
-            FROM user_points WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE
+            WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%s))
+            SELECT user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at
+            FROM turn, user_points WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE OF user_points
             """,
-            [user_ids],
+            [TIERS_LOCK, user_ids],
         )
         return list(cursor.fetchall())
 
@@ -151,13 +166,23 @@ def _create_missing(user_ids: list[int]) -> None:
             """
             INSERT INTO user_points (user_id, current_points, pending_points, lifetime_points, debt_points,
                                      created_at, updated_at)
-            SELECT u, 0, 0, 0, 0, now(), now() FROM unnest(%s::bigint[]) u
-            WHERE NOT EXISTS (SELECT FROM user_points p WHERE p.user_id = u)
-            ORDER BY u
+            SELECT u.id, 0, 0, 0, 0, now(), now() FROM users u
+            WHERE u.id = ANY(%s) AND NOT EXISTS (SELECT FROM user_points p WHERE p.user_id = u.id)
+            ORDER BY u.id
             ON CONFLICT (user_id) DO NOTHING
             """,
             [user_ids],
         )
+
+
+def hold_judgements() -> None:
+    """Wait until nobody is judging accounts, and let nobody begin before this transaction ends.
+
+    Taken before a tier or the basis is changed: every account that exists then has been judged and committed
+    by the old tiers, so the chunks that are published cover it, and later ones are judged by the new.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TIERS_LOCK])
 
 
 def posted_keys(keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -210,9 +235,10 @@ WITH entry AS (
     UPDATE user_points
     SET current_points = b.current_points, pending_points = b.pending_points,
         lifetime_points = b.lifetime_points, debt_points = b.debt_points, tier_id = b.tier_id,
-        updated_at = clock_timestamp()
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-         b (user_id, current_points, pending_points, lifetime_points, debt_points, tier_id)
+        settled_at = b.settled_at, updated_at = clock_timestamp()
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+                %s::timestamptz[])
+         b (user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at)
     WHERE user_points.user_id = b.user_id
 )
 SELECT user_id, natural_key, id FROM entry
@@ -278,6 +304,7 @@ def _write(accounts: list[Account]) -> dict[tuple[int, str], int]:
             account.lifetime,
             account.debt,
             account.tier_id,
+            account.clock,
         )
         for account in accounts
     ]
@@ -286,12 +313,14 @@ def _write(accounts: list[Account]) -> dict[tuple[int, str], int]:
         *_columns(opened, 8),
         *_columns(drawn, 3),
         *_columns(allocations, 7),
-        *_columns(balances, 6),
+        *_columns(balances, 7),
     ]
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, parameters)
         written = {(user_id, key): pk for user_id, key, pk in cursor.fetchall()}
     for account in accounts:
+        # They have no id here: whoever needs them loads them.
+        account.lots = [lot for lot in account.lots if lot.id is not None]
         account.entries, account.new_lots, account.allocations, account.touched_lots = [], [], [], {}
         account.changed = False
     return written

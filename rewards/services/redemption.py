@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.errors import DomainError
+from core.idempotency import KeyReused
 from rewards import rules
 from rewards.account import Account, Cause
 from rewards.models import PointsTransaction, RedemptionOption, UserVoucher
@@ -51,10 +52,11 @@ def redeem_option(
         OptionNotOffered: the option is unknown, inactive, or above the member's tier.
         OfferTooLow: fewer points were offered than the option costs.
         InsufficientPoints: the spendable balance does not cover the option.
+        KeyReused: the key redeemed another option.
     """
     book = lock_accounts([user_id], at=at, open_lots=True)
-    account = book.sole()
-    if key is not None and (earlier := _redeemed_before(account, key)):
+    account, at = book.sole(), book.clock
+    if key is not None and (earlier := _redeemed_before(account, key, option_id)):
         book.post()
         return earlier
     option = _offered_option(book, account, option_id)
@@ -93,13 +95,17 @@ def _natural_key(key: str) -> str:
     return f"redeem:{key}"
 
 
-def _redeemed_before(account: Account, key: str) -> Redemption | None:
+def _redeemed_before(account: Account, key: str, option_id: str) -> Redemption | None:
     spend = (
         PointsTransaction.objects.select_related("voucher")
         .filter(user_id=account.user_id, natural_key=_natural_key(key))
         .first()
     )
-    return Redemption(spend.voucher, -spend.points, account.current) if spend and spend.voucher else None
+    if spend is None or spend.voucher is None:
+        return None
+    if spend.metadata["option"] != option_id:
+        raise KeyReused(f"It redeemed {spend.metadata['option_name']}.")
+    return Redemption(spend.voucher, -spend.points, account.current)
 
 
 def _offered_option(book: Book, account: Account, option_id: str) -> RedemptionOption:

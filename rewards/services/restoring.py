@@ -30,10 +30,11 @@ def restore_spend(book: Book, spend: PointsTransaction, points: int, cause: Caus
     takings = covering([(lots[lot_id], n) for lot_id, n in taken], earlier or 0, points)
     if not takings:
         return 0
+    at = account.clock or book.at
     restored_until = rules.expires_after_days(
-        book.at, book.programme.restored_points_days, timezone.get_default_timezone()
+        at, book.programme.restored_points_days, timezone.get_default_timezone()
     )
-    late = sum(n for lot, n in takings if lot.has_expired(book.at))
+    late = sum(n for lot, n in takings if lot.has_expired(at))
     if late:
         day = timezone.localdate(restored_until) - rules.ONE_DAY
         cause = replace(
@@ -45,5 +46,5 @@ def restore_spend(book: Book, spend: PointsTransaction, points: int, cause: Caus
                 "restored_points_days": book.programme.restored_points_days,
             },
         )
-    account.restore(cause, takings, restored_until=restored_until, at=book.at)
+    account.restore(cause, takings, restored_until=restored_until, at=at)
     return sum(n for _, n in takings)

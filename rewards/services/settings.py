@@ -7,6 +7,7 @@ from django.db import models, transaction
 from core.audit import record
 from core.contracts import Actor
 from rewards.models import EarningRule, LoyaltyTier, Programme, RedemptionOption, TierChange
+from rewards.services.posting import hold_judgements
 from rewards.services.tiers import schedule_rejudging
 
 Setting = Programme | LoyaltyTier | EarningRule | RedemptionOption
@@ -18,6 +19,8 @@ def save_setting(setting: Setting, *, actor: Actor, reason: str = "") -> bool:
 
     Nobody is told of the tier moves that follow from a changed threshold or basis.
     """
+    if isinstance(setting, LoyaltyTier | Programme):
+        hold_judgements()
     stored = type(setting)._default_manager.select_for_update().filter(pk=setting.pk).first()
     before = _values(stored) if stored else {}
     if isinstance(setting, EarningRule) and isinstance(stored, EarningRule):

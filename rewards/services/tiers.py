@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from core.outbox import publish_many
 from rewards.contracts import REJUDGE_TIERS
 from rewards.models import TierChange, UserPoints
-from rewards.rules import Tier
+from rewards.rules import Tier, year_before
 from rewards.selectors.programme import programme_rules
-from rewards.selectors.tier_basis import ROLLING_YEAR
+from rewards.selectors.tier_basis import ROLLING_POINTS
 from rewards.services.posting import lock_accounts
 
 CHUNK = 1000
@@ -36,8 +37,7 @@ def update_tier(*, user_id: int, at: datetime) -> None:
 def rejudge_members(*, first: int, last: int, reason: str, quietly: bool, at: datetime) -> int:
     """Move the members whose ids are in first..last (inclusive) that have an account; returns how many moved.
 
-    The tiers are read after the accounts are locked. A change of the tiers is committed before its chunks
-    are judged, so whoever holds an account while it is judged by the old tiers is judged again after.
+    The tiers are read after the accounts are locked: see `services.posting.hold_judgements`.
     """
     members = list(
         UserPoints.objects.filter(user_id__gte=first, user_id__lte=last).values_list("user_id", flat=True)
@@ -47,6 +47,7 @@ def rejudge_members(*, first: int, last: int, reason: str, quietly: bool, at: da
     return lock_accounts(members, at=at).rejudge(reason=reason, quietly=quietly)
 
 
+@transaction.atomic
 def schedule_rejudging(*, reason: str, quietly: bool) -> int:
     """Publish the recalculation of all members, a message per chunk; returns how many chunks.
 
@@ -69,6 +70,13 @@ def schedule_rejudging(*, reason: str, quietly: bool) -> int:
     return len(chunks)
 
 
+_BASIS = {
+    "lifetime": "p.lifetime_points",
+    "current": "p.current_points",
+    "rolling_year": "greatest(coalesce(y.points, 0), 0)",
+}
+
+
 def preview_tiers(proposed: Sequence[Tier], *, at: datetime, basis: str | None = None) -> list[TierShift]:
     """Return how many members would go where if the tiers were `proposed`, without changing anything.
 
@@ -76,21 +84,20 @@ def preview_tiers(proposed: Sequence[Tier], *, at: datetime, basis: str | None =
     are left out.
     """
     programme = programme_rules()
-    points, parameters = _basis_sql(basis or programme.tier_basis, at)
-    present, present_parameters = _basis_sql(programme.tier_basis, at)
+    present, wanted = programme.tier_basis, basis or programme.tier_basis
+    rolling, since = "(SELECT 0 AS user_id, 0 AS points WHERE false)", []
+    if "rolling_year" in (present, wanted):
+        start = year_before(at, timezone.get_default_timezone())
+        rolling, since = f"({ROLLING_POINTS})", [start, start]
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT width_bucket({present}, %s::bigint[]) AS was, width_bucket({points}, %s::bigint[]) AS will,
-                   count(*)
-            FROM user_points p GROUP BY was, will ORDER BY was, will
-            """,  # noqa: S608  the expressions are this module's own
-            [
-                *present_parameters,
-                [tier.min_points for tier in programme.tiers],
-                *parameters,
-                [tier.min_points for tier in proposed],
-            ],
+            SELECT width_bucket({_BASIS[present]}, %s::bigint[]) AS was,
+                   width_bucket({_BASIS[wanted]}, %s::bigint[]) AS will, count(*)
+            FROM user_points p LEFT JOIN {rolling} y ON y.user_id = p.user_id
+            GROUP BY was, will ORDER BY was, will
+            """,  # noqa: S608  the expressions are our own
+            [[tier.min_points for tier in programme.tiers], [tier.min_points for tier in proposed], *since],
         )
         rows = cursor.fetchall()
     moves = [
@@ -102,18 +109,6 @@ def preview_tiers(proposed: Sequence[Tier], *, at: datetime, basis: str | None =
         for was, will, members in moves
         if (was and was.id) != (will and will.id)
     ]
-
-
-def _basis_sql(basis: str, at: datetime) -> tuple[str, list[datetime]]:
-    if basis == "lifetime":
-        return "p.lifetime_points", []
-    if basis == "current":
-        return "p.current_points", []
-    return (
-        """coalesce((SELECT greatest(sum(t.lifetime_points), 0) FROM points_transactions t
-                     WHERE t.user_id = p.user_id AND t.effective_at > %s), 0)::bigint""",
-        [at - ROLLING_YEAR],
-    )
 
 
 def _reached(tiers: Sequence[Tier], count: int) -> Tier | None:

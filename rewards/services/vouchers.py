@@ -9,6 +9,7 @@ from django.utils import timezone
 from core.audit import record
 from core.contracts import Actor
 from core.errors import DomainError, NotFound
+from orders.facade import order_members
 from rewards import rules
 from rewards.account import Cause
 from rewards.models import PointsTransaction, UserVoucher
@@ -38,11 +39,13 @@ def reserve_voucher(*, user_id: int, code: str, order_id: int, at: datetime) -> 
     Again for the same order it changes nothing.
 
     Raises:
-        NotFound: the member has no voucher of that code.
+        NotFound: the member has no such order, or no voucher of that code.
         VoucherNotAvailable: another order holds it, it was used, or it has expired.
         OrderHoldsAnotherVoucher: the order has a voucher, and not this one.
     """
-    mine = UserVoucher.objects.filter(user_id=user_id, code=code)
+    if order_members([order_id]).get(order_id) != user_id:
+        raise NotFound("There is no such order.")
+    mine = UserVoucher.objects.filter(user_id=user_id, code=rules.voucher_code(code))
     try:
         with transaction.atomic():
             mine.filter(status=Status.AVAILABLE, expires_at__gt=at).update(
@@ -96,6 +99,7 @@ def take_back_voucher(*, voucher_id: str, reason: str, actor: Actor, at: datetim
     if found is None:
         raise NotFound("There is no such voucher.")
     book = lock_accounts([found.user_id], at=at, open_lots=True)
+    at = book.clock
     voucher = UserVoucher.objects.select_for_update().get(pk=voucher_id)
     spend = PointsTransaction.objects.filter(
         user_id=voucher.user_id, voucher=voucher, transaction_type=PointsTransaction.Type.REDEEMED

@@ -69,3 +69,9 @@ def test_the_welcome_has_every_address_and_three_calls_to_paste() -> None:
 def test_a_password_that_somebody_changed_is_not_printed() -> None:
     text = welcome("http://127.0.0.1:1", Credentials(admin="admin", password=None, member="m", token="t"))
     assert "password (the one that you set)" in text
+
+
+def test_a_database_without_members_has_no_token_to_print() -> None:
+    text = welcome("http://127.0.0.1:1", Credentials(admin="admin", password="p", member=None, token=None))
+    assert "there is no token to show" in text
+    assert "curl" not in text

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewards.account import Account, Cause, Lot, covering, spendable
@@ -42,6 +42,7 @@ steps = st.lists(
 )
 
 
+@settings(max_examples=300, deadline=None)
 @given(steps)
 def test_every_step_leaves_the_equations_standing(steps):
     account, now, numbers = Account(1), START, count()

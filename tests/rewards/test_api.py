@@ -9,6 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog.models import Category
+from core.contracts import SYSTEM
+from core.models import IdempotentResponse
 from rewards.models import (
     EarningRule,
     LoyaltyTier,
@@ -18,6 +20,7 @@ from rewards.models import (
     UserPoints,
     UserVoucher,
 )
+from rewards.services.adjustment import adjust_points
 from rewards.services.redemption import redeem_option
 from tests.rewards.conftest import client_of
 from tests.rewards.ledger import (
@@ -223,8 +226,6 @@ def test_a_second_redeem_with_the_same_key_takes_nothing(signed_in, member):
 
 
 def test_mistake_6_a_key_redeems_once_even_after_its_answer_was_forgotten(signed_in, member):
-    from core.models import IdempotentResponse
-
     opening(member, 500)
     first = redeem(signed_in, **{"Idempotency-Key": "tap-1"}).json()
     IdempotentResponse.objects.all().delete()
@@ -232,6 +233,15 @@ def test_mistake_6_a_key_redeems_once_even_after_its_answer_was_forgotten(signed
     assert again.status_code == 200
     assert again.json() == first
     assert UserVoucher.objects.count() == 1
+
+
+def test_a_key_that_redeemed_one_option_redeems_no_other_however_late(signed_in, member):
+    opening(member, 500)
+    redeem(signed_in, "free-shipping", 50, **{"Idempotency-Key": "tap-1"})
+    IdempotentResponse.objects.all().delete()
+    refused = redeem(signed_in, "voucher-10", 100, **{"Idempotency-Key": "tap-1"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    assert UserPoints.objects.get().current_points == 450
 
 
 def test_vouchers_are_the_members_own_with_their_status_by_the_clock(signed_in, member):
@@ -348,6 +358,29 @@ def test_a_spend_says_from_which_points_it_was_taken_and_a_debt_says_so(signed_i
     ]
     assert reversal["became_debt"] == 100
     assert "100 of them were no longer there and are owed" in reversal["sentence"]
+
+
+def why_of(client, line):
+    return client.get(f"/rewards/transactions/{line.pk}/").json()["why"]
+
+
+def test_a_lots_story_agrees_with_the_balance_before_any_job_has_run(signed_in, member):
+    set_programme(hold_days=5)
+    now = timezone.now()
+    adjust_points(
+        user_id=member.pk, points=-30, reason="r", key="k", actor=SYSTEM, at=now - timedelta(days=10)
+    )
+    deliver_order(member, 1000, at=now - timedelta(days=9))
+    lot = why_of(signed_in, PointsTransaction.objects.get(transaction_type="earned"))["lot"]
+    assert (lot["remaining"], lot["repaid_debt"]) == (70, 30)
+    assert signed_in.get("/rewards/balance/").json()["current_points"] == 70
+
+
+def test_an_opening_debt_is_called_one(signed_in, member):
+    UserPoints.objects.create(user=member, debt_points=30)
+    why = why_of(signed_in, PointsTransaction.objects.get())
+    assert "30 points were the opening debt" in why["sentence"]
+    assert "no longer there" not in why["sentence"]
 
 
 def test_history_is_filtered_by_type_and_time(signed_in, member):

@@ -8,9 +8,11 @@ from django.utils import timezone
 
 from core import outbox
 from core.contracts import SYSTEM
+from core.errors import NotFound
 from core.models import OutboxMessage
 from orders.contracts import ORDER_DELIVERED, ORDER_RETURNED
 from rewards.models import LotAllocation, PointsTransaction, TierChange, UserPoints, UserVoucher
+from rewards.services import voucher_codes
 from rewards.services.adjustment import adjust_points
 from rewards.services.clock import expire_points, mature_points
 from rewards.services.earning import accrue_orders
@@ -148,6 +150,19 @@ def test_mistake_3_the_loser_of_a_voucher_does_not_undo_the_winner():
     assert reserve_voucher(user_id=member.pk, code=code, order_id=winner.pk, at=now).status == "used"
 
 
+def test_a_voucher_is_reserved_however_its_code_is_typed_and_for_the_members_own_order_only():
+    member, other = opened(500), make_member()
+    code, now = redeem_once(member).voucher.code, timezone.now()
+    theirs = deliver_order(other, 10, at=now, accrue=False)
+    with pytest.raises(NotFound):
+        reserve_voucher(user_id=member.pk, code=code, order_id=theirs.pk, at=now)
+    with pytest.raises(NotFound):
+        reserve_voucher(user_id=other.pk, code=code, order_id=theirs.pk, at=now)
+    mine = deliver_order(member, 10, at=now, accrue=False)
+    typed = f" {code.lower()} "
+    assert reserve_voucher(user_id=member.pk, code=typed, order_id=mine.pk, at=now).order_id == mine.pk
+
+
 def test_mistake_3_points_of_a_voucher_come_back_once():
     member = opened(500)
     voucher = redeem_once(member).voucher
@@ -184,6 +199,14 @@ def test_mistake_16_a_tier_is_moved_once_by_a_thousand_calls():
     UserPoints.objects.create(user=member, lifetime_points=1200)
     assert together(*[lambda: [update_user_tier(member.pk) for _ in range(10)]] * 8) == [[None] * 10] * 8
     assert list(TierChange.objects.values_list("to_tier__name", flat=True)) == ["Silver"]
+
+
+def test_mistake_19_a_code_that_somebody_has_is_drawn_again(monkeypatch):
+    monkeypatch.setattr(voucher_codes, "ALPHABET", "ABCD")
+    monkeypatch.setattr(voucher_codes, "CODE_LENGTH", 1)
+    members = [opened(100) for _ in range(4)]
+    codes = together(*[lambda member=member: redeem_once(member).voucher.code for member in members])
+    assert sorted(codes) == ["A", "B", "C", "D"]
 
 
 def test_mistake_20_no_row_is_shared_by_members():

@@ -114,3 +114,13 @@ def test_below_the_lowest_threshold_there_is_no_tier():
 def test_mistake_18_a_voucher_takes_off_no_more_than_there_is(kind, value, base, shipping, discount):
     found = rules.voucher_discount(kind, Decimal(value), Decimal(base), Decimal(shipping))
     assert found == Decimal(discount)
+
+
+def test_progress_never_says_that_the_next_tier_is_reached_before_it_is():
+    assert rules.tier_progress(99_999, Tier(9, "Diamond", 100_000)) == 0.9999
+
+
+@pytest.mark.parametrize(("day", "before"), [("2028-02-29", "2027-02-28"), ("2029-02-28", "2028-02-28")])
+def test_a_year_ago_is_the_same_day_or_the_last_of_february(day, before):
+    at = datetime.fromisoformat(f"{day}T10:00").replace(tzinfo=ZONE)
+    assert rules.year_before(at, ZONE).isoformat() == f"{before}T10:00:00+02:00"

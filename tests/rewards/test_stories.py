@@ -62,7 +62,7 @@ def test_points_returned_while_they_are_held_never_mature() -> None:
     story.ends()
 
 
-def test_a_full_return_of_spent_points_is_a_debt_that_the_next_earn_repays() -> None:
+def test_mistake_7_a_full_return_of_spent_points_is_a_debt_that_the_next_earn_repays() -> None:
     story = Story()
     order = deliver_order(story.member, 1500, at=day(0))
     story.leaves(0, current=150, lifetime=150)
@@ -103,7 +103,7 @@ def test_a_partial_return_after_expiry_counts_what_expired_as_given_back() -> No
     story.ends()
 
 
-def test_a_spend_restored_after_its_lot_expired_lasts_for_the_programmes_window() -> None:
+def test_mistake_9_a_spend_restored_after_its_lot_expired_lasts_for_the_programmes_window() -> None:
     set_programme(points_valid_months=1, restored_points_days=30)
     story = Story()
     deliver_order(story.member, 1500, at=day(0))
@@ -144,4 +144,29 @@ def test_adjustments_up_raise_lifetime_and_down_become_debt_when_nothing_is_left
     story.leaves(2, current=0, lifetime=200, debt=30)
     story.adjust(100, 3)
     story.leaves(3, current=70, lifetime=300)
+    story.ends()
+
+
+def test_a_restored_spend_repays_the_debt_that_a_return_left() -> None:
+    story = Story()
+    order = deliver_order(story.member, 1500, at=day(0))
+    voucher = story.redeem(1)
+    return_pieces(order, 1, at=day(2))
+    story.leaves(2, current=0, lifetime=0, debt=100)
+    take_back_voucher(voucher_id=voucher.pk, reason="story", actor=SYSTEM, at=day(3))
+    story.leaves(3, current=0, lifetime=0)
+    story.ends()
+
+
+def test_held_points_repay_a_debt_when_they_mature_and_not_before() -> None:
+    story = Story()
+    order = deliver_order(story.member, 1500, at=day(0))
+    story.redeem(1)
+    set_programme(hold_days=10)
+    return_pieces(order, 1, at=day(2))
+    deliver_order(story.member, 1300, at=day(3))
+    story.leaves(3, current=0, pending=130, lifetime=130, debt=100)
+    story.leaves(13, current=30, lifetime=130)
+    mature_points(at=day(14))
+    story.leaves(14, current=30, lifetime=130)
     story.ends()
