@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rewards", "0005_newest_lines")]
+    dependencies = [("rewards", "0003_first_programme")]
 
     operations = [
         migrations.AddField(
