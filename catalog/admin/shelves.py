@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.db.models import Count, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
@@ -25,12 +26,21 @@ _PATH = """
 """
 
 
+class TreeList(ChangeList):
+    """Lists categories in the order of their tree until somebody sorts them by a column."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        # Here and not in ModelAdmin.get_ordering, by which other forms sort their choice of categories.
+        return super().get_ordering(request, queryset) if ORDER_VAR in self.params else ["path", "pk"]
+
+
 @admin.register(Category)
 class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("branch", "slug", "product_count", "updated_at")
     search_fields = ("name", "slug")
     autocomplete_fields = ("parent",)
     prepopulated_fields = {"slug": ("name",)}
+    ordering = ("name", "pk")
     fields = ("name", "slug", "parent")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
@@ -38,8 +48,8 @@ class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         categories: QuerySet[Category] = super().get_queryset(request)
         return categories.annotate(path=path, products_in=Count("products"))
 
-    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        return ("path", "pk")
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return TreeList
 
     @admin.display(description="name", ordering="path")
     def branch(self, category: Any) -> SafeString:

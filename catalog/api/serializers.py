@@ -37,6 +37,7 @@ class ProductsQuery(Input):
     q = Text(
         required=False,
         allow_blank=True,
+        trim_whitespace=False,
         max_length=200,
         help_text='Words to find; "a phrase", or, -without; the last word may be unfinished.',
     )
@@ -57,7 +58,8 @@ class ProductsQuery(Input):
         lowest, highest = attrs.get("min_price"), attrs.get("max_price")
         if lowest is not None and highest is not None and lowest > highest:
             raise serializers.ValidationError({"min_price": ["Is above max_price."]})
-        if attrs.get("ordering") == "relevance" and not attrs.get("q"):
+        attrs["q"] = attrs.get("q", "").lstrip()
+        if attrs.get("ordering") == "relevance" and not attrs["q"]:
             raise serializers.ValidationError({"ordering": ["Relevance needs q."]})
         return attrs
 

@@ -80,7 +80,7 @@ class ProductsView(APIView):
     def get(self, request: Request) -> Response:
         """The products on sale, found and narrowed, a page at a time."""
         query = shapes.ProductsQuery.parse_query(request)
-        page = _PAGES[query.get("ordering") or ("relevance" if query.get("q") else "newest")]()
+        page = _PAGES[query.get("ordering") or ("relevance" if query["q"] else "newest")]()
         products = listed_products(_filters(query))
         rows = page.paginate_queryset(products, request, view=self)
         return page.get_paginated_response(
@@ -122,5 +122,5 @@ def _filters(query: dict[str, Any]) -> ProductFilters:
         max_price=query.get("max_price"),
         min_rating=query.get("min_rating"),
         in_stock=query.get("in_stock"),
-        terms=search_terms(query["q"]) if query.get("q") else None,
+        terms=search_terms(query["q"]) if query["q"] else None,
     )

@@ -92,6 +92,7 @@ class Migration(migrations.Migration):
                     template="jsonb_typeof(%(expressions)s) = 'object'",
                 ),
                 name="products_attributes_object",
+                violation_error_message="Attributes must be an object.",
             ),
         ),
         AddConstraintNotValid(

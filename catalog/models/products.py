@@ -150,6 +150,7 @@ class Product(Stamped):
                     output_field=models.BooleanField(),
                 ),
                 name="products_attributes_object",
+                violation_error_message="Attributes must be an object.",
             ),
             models.CheckConstraint(
                 condition=Q(rating_count=0, rating_average=0)

@@ -74,6 +74,12 @@ def listed_products(filters: ProductFilters) -> QuerySet[Product]:
     return products
 
 
+def listed_id(product_id: int) -> int | None:
+    """Return the id under which a product is listed, a variant's its product's; None if it is not sold."""
+    sold = Product.objects.filter(pk=product_id, is_active=True).exclude(variant_of__is_active=False)
+    return sold.values_list(Coalesce("variant_of_id", "pk"), flat=True).first()
+
+
 def product_page(product_id: int, *, user_id: int) -> ProductPage:
     """Return what the app shows of a product; of a variant it is its listed product's page.
 
@@ -81,8 +87,8 @@ def product_page(product_id: int, *, user_id: int) -> ProductPage:
         ProductNotShown: the product, or the one that it is a variant of, is unknown or not sold.
     """
     family = Product.objects.filter(pk=product_id, is_active=True)
-    listed_id = family.values_list(Coalesce("variant_of_id", "pk"))
-    product = _shown(Product.objects.filter(pk__in=listed_id, variant_of=None, is_active=True)).first()
+    listed = family.values_list(Coalesce("variant_of_id", "pk"))
+    product = _shown(Product.objects.filter(pk__in=listed, variant_of=None, is_active=True)).first()
     if product is None:
         raise ProductNotShown
     variants = Product.objects.filter(variant_of=product, is_active=True).annotate(in_stock=_sells_itself())

@@ -2,8 +2,8 @@
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from catalog.models import Product, Review, ReviewStatus, ReviewVote
-from catalog.selectors.products import ProductNotShown
+from catalog.models import Review, ReviewStatus, ReviewVote
+from catalog.selectors.products import ProductNotShown, listed_id
 from core.errors import NotFound
 
 
@@ -19,12 +19,10 @@ def reviews_of_product(product_id: int, *, user_id: int, rating: int | None = No
     Raises:
         ProductNotShown: there is no such product on sale.
     """
-    product = Product.objects.filter(pk=product_id, is_active=True).first()
-    if product is None:
+    listed = listed_id(product_id)
+    if listed is None:
         raise ProductNotShown
-    shown = _seen_by(user_id).filter(
-        product=product.variant_of_id or product.pk, status=ReviewStatus.APPROVED
-    )
+    shown = _seen_by(user_id).filter(product_id=listed, status=ReviewStatus.APPROVED)
     return shown if rating is None else shown.filter(rating=rating)
 
 

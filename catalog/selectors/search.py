@@ -1,7 +1,7 @@
 """Finding products by words, with PostgreSQL's full text search; docs/adr/0010 says how and why so."""
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
-from django.db.models import F, IntegerField, QuerySet
+from django.db.models import F, IntegerField, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 
 from catalog.models import Product, ProductSearch
@@ -14,7 +14,7 @@ _RANK_UNIT = 1_000_000
 def found_by(products: QuerySet[Product], terms: SearchTerms) -> QuerySet[Product]:
     """Keep the listed products that match, themselves or by a variant on sale; annotate `relevance`."""
     if terms.is_empty:
-        return products.none()
+        return products.none().annotate(relevance=Value(0))
     query = _query(terms)
     matches = ProductSearch.objects.filter(words=query, product__is_active=True)
     score = SearchRank(F("search__words"), query) * _RANK_UNIT

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from catalog.contracts import REVIEW_APPROVED, ReviewRow
 from catalog.models import Product, Review, ReviewImage, ReviewStatus
 from catalog.ports import has_bought
+from catalog.selectors.products import listed_id
 from catalog.services.ratings import follow_reviews, lock_products
 from core import outbox
 from core.contracts import Actor
@@ -80,11 +81,13 @@ def submit_review(
     """
     _check(rating, len(images))
     with stored(_FOLDER, images) as names, transaction.atomic():
-        listed_id = _listed_id(product_id)
-        family = [listed_id, *Product.objects.filter(variant_of=listed_id).values_list("pk", flat=True)]
+        listed = listed_id(product_id)
+        if listed is None:
+            raise ProductNotFound
+        family = [listed, *Product.objects.filter(variant_of=listed).values_list("pk", flat=True)]
         review, made = Review.objects.get_or_create(
             user_id=user_id,
-            product_id=listed_id,
+            product_id=listed,
             defaults={
                 "rating": rating,
                 "text": text,
@@ -198,14 +201,6 @@ def _check(rating: int | None, images: int) -> None:
         raise RatingOutOfRange
     if images > MOST_IMAGES:
         raise TooManyImages
-
-
-def _listed_id(product_id: int) -> int:
-    sold = Product.objects.filter(pk=product_id, is_active=True).exclude(variant_of__is_active=False)
-    found = sold.values_list("pk", "variant_of_id").first()
-    if found is None:
-        raise ProductNotFound
-    return found[1] or found[0]
 
 
 def _lock_own(user_id: int, review_id: int) -> Review:

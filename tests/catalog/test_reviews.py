@@ -86,7 +86,7 @@ def test_approved_reviews_of_the_past_are_recorded_once(told, django_assert_num_
         ReviewRow(user.pk, product.pk, 4, "Good.", AT),
         ReviewRow(make_user().pk, product.pk, 1, "Bad.", AT),
     ]
-    with django_assert_num_queries(4):  # SAVEPOINT, reviews, messages, RELEASE
+    with django_assert_num_queries(6):  # SAVEPOINT, lock, reviews, ratings, messages, RELEASE
         assert record_approved_reviews([*rows, rows[0]], actor=SYSTEM) == 2
     assert record_approved_reviews(rows, actor=SYSTEM) == 0
     review = Review.objects.get(user=user)

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.facade import register_member
+from catalog.facade import approve_review, submit_review
 from catalog.models import Product
-from catalog.services.reviews import approve_review, submit_review
 from core import outbox
 from core.contracts import SYSTEM
 from core.models import OutboxMessage
