@@ -7,10 +7,10 @@ PY := .venv/bin/python
 READY := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock clean
+.PHONY: help run test check bench prove-import lock clean
 
 help:  ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY)  ## everything, from an empty machine: servers, demonstration shop, web, worker; PORT=8000 DATA_DIR=var
 	@$(PY) -m config.run
@@ -37,6 +37,9 @@ check: $(READY)  ## everything that reads the code: style, types, layers, migrat
 
 bench: $(READY)  ## the benchmarks; ONLY=name runs one of them
 	@$(PY) -m bench $(ONLY)
+
+prove-import: $(READY)  ## import DATASET_DIR's files while importer, worker, Redis and PostgreSQL are killed
+	@$(PY) -m bench.prove_import
 
 LOCK := --quiet --upgrade --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links
 lock: $(READY)  ## pin requirements*.txt anew from requirements*.in

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from accounts.contracts import MEMBER_JOINED
 from core import outbox
-from core.models import OutboxMessage
+from core.models import OutboxMessage, OutboxQuerySet
 from orders.contracts import ORDER_DELIVERED, ORDER_RETURNED
 from orders.imports.models import ImportFile
 from orders.imports.patience import Patience
@@ -15,54 +15,59 @@ STALLED_SECONDS = 120.0
 
 _HELP_SECONDS = 1.0
 _PAUSE_SECONDS = 0.1
-_OURS = (MEMBER_JOINED, ORDER_DELIVERED, ORDER_RETURNED)
+_TOPICS = (MEMBER_JOINED, ORDER_DELIVERED, ORDER_RETURNED)
 
 
 class Drain:
-    """Everything that is published by now and not yet delivered; the messages of later are not waited for."""
+    """What was published on an import's topics from its first run until now; later messages don't count."""
 
-    def __init__(self, patiently: Patience) -> None:
+    def __init__(self, file: ImportFile, patiently: Patience) -> None:
+        self._since = file.created_at
         self._patiently = patiently
         self._newest = patiently(_newest_message)
 
     def waiting(self) -> int:
         """Count the messages that somebody still has to act on."""
-        return self._patiently(lambda: _alive_up_to(self._newest))
+        return self._patiently(lambda: self._alive().count())
 
-    def run(self, left: Callable[[int], None], *, seconds: float = STALLED_SECONDS) -> int:
+    def dead(self) -> int:
+        """Count the messages that were given up."""
+        return self._patiently(lambda: self._messages().dead().count())
+
+    def run(self, left: Callable[[int], None]) -> int:
         """Deliver, or wait while workers do, until nothing is waiting; return what was left over.
 
-        Something is left over when nothing was delivered for `seconds`. `left` is told how many are waiting.
+        Something is left over when nothing was delivered for two minutes. `left` is told how many are
+        waiting.
         """
         waiting = self.waiting()
         moved_at = time.monotonic()
         while waiting:
-            delivered = self._patiently(_help)
+            delivered = self._patiently(self._help)
             before, waiting = waiting, self.waiting()
             left(waiting)
             now = time.monotonic()
             if delivered or waiting < before:
                 moved_at = now
-            elif now - moved_at > seconds:
+            elif now - moved_at > STALLED_SECONDS:
                 break
             else:
                 time.sleep(_PAUSE_SECONDS)
         return waiting
 
+    def _help(self) -> int:
+        """Deliver for about a second; return how many messages took effect."""
+        names = self._alive().order_by("subscriber").values_list("subscriber", flat=True).distinct()
+        return sum(outbox.deliver(name, seconds=_HELP_SECONDS) for name in list(names))
 
-def dead_messages(file: ImportFile) -> int:
-    """Count the messages of an import's topics that were given up since the file was first seen."""
-    return OutboxMessage.objects.dead().filter(topic__in=_OURS, created_at__gte=file.created_at).count()
+    def _alive(self) -> OutboxQuerySet:
+        return self._messages().alive().filter(subscriber__in=outbox.subscribers())
+
+    def _messages(self) -> OutboxQuerySet:
+        return OutboxMessage.objects.filter(
+            topic__in=_TOPICS, created_at__gte=self._since, pk__lte=self._newest
+        )
 
 
 def _newest_message() -> int:
     return OutboxMessage.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-
-
-def _alive_up_to(newest: int) -> int:
-    return OutboxMessage.objects.alive().filter(subscriber__in=outbox.subscribers(), pk__lte=newest).count()
-
-
-def _help() -> int:
-    """Deliver for about a second; return how many messages took effect."""
-    return sum(outbox.deliver(name, seconds=_HELP_SECONDS) for name in outbox.subscribers())

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 # A line of this many bytes is no row of orders; longer ones are cut here, so that memory stays bounded.
 _LONGEST_LINE = 64 * 1024
@@ -36,7 +36,7 @@ class SourceFile:
     `digest` is the SHA-256 of the file as it is stored, in hex.
     """
 
-    def __init__(self, path: Path, raw: BinaryIO) -> None:
+    def __init__(self, path: Path, raw: io.BufferedReader) -> None:
         self.path = path
         self.size = path.stat().st_size
         self.digest = hashlib.file_digest(raw, "sha256").hexdigest()

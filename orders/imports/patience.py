@@ -25,12 +25,10 @@ class Patience:
         again: Callable[[], None],
         *,
         waiting: Callable[[str], None],
-        seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """`again` restores what a new connection lacks; `waiting` is told when the database goes away."""
         self._again = again
         self._waiting = waiting
-        self._seconds = seconds
 
     def __call__(self, work: Callable[[], _Result]) -> _Result:
         """Do `work`, for a minute again and again while the error is one that passes.
@@ -49,7 +47,7 @@ class Patience:
                     raise
                 now = time.monotonic()
                 if until is None:
-                    until = now + self._seconds
+                    until = now + PATIENCE_SECONDS
                     self._waiting(str(error).strip().partition("\n")[0])
                 elif now > until:
                     raise

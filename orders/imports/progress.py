@@ -11,16 +11,16 @@ from tqdm import tqdm
 class Display:
     """What people see of a run."""
 
-    def __init__(self, out: TextIO, bars: TextIO) -> None:
-        """Lines go to `out`, bars to `bars` where that is a terminal."""
-        self._out = out
+    def __init__(self, say: Callable[[str], object], bars: TextIO) -> None:
+        """`say` shows a line; bars go to `bars` where that is a terminal."""
+        self._say = say
         self._bars = bars
         self._on_terminal = bars.isatty()
 
     def say(self, line: str) -> None:
         """Show a line, above a bar that is there."""
-        tqdm.write(line, file=self._out)
-        self._out.flush()
+        with tqdm.external_write_mode():
+            self._say(line)
 
     @contextmanager
     def phase(self, title: str, *, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], None]]:

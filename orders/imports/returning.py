@@ -12,7 +12,7 @@ from orders.imports.delivering import IMPORTER
 from orders.imports.models import ImportReject
 from orders.imports.shifting import moved
 from orders.models import OrderItem, OrderReturn
-from orders.services.bulk import record_returns
+from orders.services.bulk_returns import record_returns
 from orders.services.returnable import lock_returnable_lines
 
 

@@ -1,6 +1,7 @@
 """What a usable row is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -41,25 +42,35 @@ class Row(NamedTuple):
     name: str
 
 
-class RowReader:
-    """Turns the fields of one file's rows into `Row`s."""
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where a file has what: a kind's columns, the place of each in a row, and how many columns rows have."""
 
-    def __init__(self, kind: str, header: Sequence[str], *, zone: ZoneInfo, latest: datetime | None) -> None:
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+    width: int
+
+    @classmethod
+    def found_in(cls, header: Sequence[str], kind: str) -> "Columns":
         """Find the columns by their names, in any order and among others.
-
-        Times are local times of `zone`; rows later than `latest` are refused.
 
         Raises:
             UnusableFile: a column is missing.
         """
         names = [name.strip() for name in header]
-        if missing := [column for column in COLUMNS[kind] if column not in names]:
-            raise UnusableFile(
-                f"it has no column {', '.join(missing)}; needed are {', '.join(COLUMNS[kind])}"
-            )
-        self._width = len(names)
-        self._at = [names.index(column) for column in COLUMNS[kind]]
-        self._id_columns = [COLUMNS[kind][position] for position in (0, 1, 3)]
+        needed = COLUMNS[kind]
+        if missing := [column for column in needed if column not in names]:
+            raise UnusableFile(f"it has no column {', '.join(missing)}; needed are {', '.join(needed)}")
+        return cls(needed, tuple(names.index(column) for column in needed), len(names))
+
+
+class RowReader:
+    """Turns the fields of one file's rows into `Row`s."""
+
+    def __init__(self, columns: Columns, *, zone: ZoneInfo, latest: datetime | None = None) -> None:
+        """Times are local times of `zone`; rows later than `latest` are refused."""
+        self._columns = columns
+        self._ids = [columns.names[place] for place in (0, 1, 3)]
         self._zone = zone
         self._latest = latest
 
@@ -69,12 +80,11 @@ class RowReader:
         Raises:
             UnusableRow: with the reason.
         """
-        if len(fields) != self._width:
-            raise UnusableRow(f"it has {len(fields)} columns instead of {self._width}")
-        member, item, moment, reference, qty, price, *name = [fields[place].strip() for place in self._at]
-        for column, value, longest in zip(
-            self._id_columns, (member, item, reference), _LONGEST_IDS, strict=True
-        ):
+        if len(fields) != self._columns.width:
+            raise UnusableRow(f"it has {len(fields)} columns instead of {self._columns.width}")
+        values = [fields[place].strip() for place in self._columns.places]
+        member, item, moment, reference, qty, price, *name = values
+        for column, value, longest in zip(self._ids, (member, item, reference), _LONGEST_IDS, strict=True):
             if not value:
                 raise UnusableRow(f"{column} is empty")
             if len(value) > longest:
@@ -136,4 +146,4 @@ def _price(text: str) -> Decimal:
 
 
 def _shown(text: str) -> str:
-    return f"“{text[:40]}{'…' if len(text) > 40 else ''}”"
+    return f"'{text[:40]}{'…' if len(text) > 40 else ''}'"

@@ -9,20 +9,20 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
 from orders.imports.chunks import Chunk, store_next_chunk
 from orders.imports.delivering import make_members, make_products, store_orders
-from orders.imports.draining import Drain, dead_messages
+from orders.imports.draining import Drain
 from orders.imports.files import SourceFile, UnusableFile, opened
 from orders.imports.models import FileKind, ImportDocument, ImportFile
 from orders.imports.patience import Patience
 from orders.imports.progress import Display
 from orders.imports.rejects import rejects_path, write_rejects
 from orders.imports.returning import store_returns
-from orders.imports.staging import stage, unstage
+from orders.imports.staging import columns_of, stage, unstage
 from orders.imports.turns import Turn
 
 
@@ -58,6 +58,11 @@ def run_import(path: Path, *, returns_path: Path | None, keep_dates: bool, displ
     with ExitStack() as stack:
         orders_source = stack.enter_context(opened(path))
         returns_source = stack.enter_context(opened(returns_path)) if returns_path else None
+        columns_of(orders_source, FileKind.ORDERS)
+        if returns_source is not None:
+            columns_of(returns_source, FileKind.RETURNS)
+            if returns_source.name == orders_source.name:
+                raise UnusableFile(f"both files are called {path.name}, and so would be their rejects")
         turn = Turn(
             orders_source.digest,
             waiting=lambda: display.say(f"Another run is importing {path}: waiting for it to end."),
@@ -66,21 +71,20 @@ def run_import(path: Path, *, returns_path: Path | None, keep_dates: bool, displ
             turn.take, waiting=lambda error: display.say(f"The database is away ({error}): waiting for it.")
         )
         run = _Run(display, patiently, keep_dates=keep_dates)
+        stack.callback(turn.give_back)
         patiently(turn.take)
         orders = run.orders(orders_source)
-        failing = run.drain()
+        dead, failing = run.drain(orders)
         returns = None
         if returns_source is not None:
             returns = run.returns(returns_source, orders)
-            failing = run.drain()
-        outcome = Outcome(
+            dead, failing = run.drain(orders)
+        return Outcome(
             orders=run.imported(orders, orders_source),
             returns=run.imported(returns, returns_source) if returns and returns_source else None,
-            dead=patiently(partial(dead_messages, orders)),
+            dead=dead,
             failing=failing,
         )
-        patiently(turn.give_back)
-        return outcome
 
 
 class _Run:
@@ -135,14 +139,14 @@ class _Run:
             )
         return file
 
-    def drain(self) -> int:
-        """Wait until everything published so far is delivered; return how many messages keep failing."""
-        drain = Drain(self._patiently)
-        total = drain.waiting()
-        if not total:
-            return 0
-        with self._display.phase("Messages", total=total, unit="messages") as advance_to:
-            return drain.run(lambda left: advance_to(total - left))
+    def drain(self, orders: ImportFile) -> tuple[int, int]:
+        """Wait until what was published is delivered; return how many messages are dead and keep failing."""
+        drain = Drain(orders, self._patiently)
+        failing = 0
+        if total := drain.waiting():
+            with self._display.phase("Messages", total=total, unit="messages") as advance_to:
+                failing = drain.run(lambda left: advance_to(total - left))
+        return drain.dead(), failing
 
     def imported(self, file: ImportFile, source: SourceFile) -> ImportedFile:
         """Write the rejects of a file that is through."""
@@ -198,3 +202,6 @@ def _rows_done(file: ImportFile) -> int:
 def _finish(file: ImportFile) -> None:
     unstage(file)
     ImportFile.objects.filter(pk=file.pk).update(finished_at=timezone.now(), updated_at=timezone.now())
+    with connection.cursor() as cursor:
+        # Autovacuum looks around once a minute; until then plans would take these tables for empty.
+        cursor.execute("ANALYZE orders, order_items, order_returns, order_return_lines")

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from orders.imports.files import Record, SourceFile, UnusableFile
 from orders.imports.models import FileKind, ImportFile
-from orders.imports.rows import MOST_MONEY, RowReader, UnusableRow
+from orders.imports.rows import MOST_MONEY, Columns, RowReader, UnusableRow
 from orders.imports.shifting import shift_to
 
 _BATCH = 20_000
@@ -30,16 +30,11 @@ def stage(
     Raises:
         UnusableFile: it is empty, damaged, or no CSV of the kind.
     """
-    records = source.records()
-    header = next(records)
-    try:
-        if header.fault:
-            raise UnusableFile(header.fault)
-        latest = at if wanted.keep_dates else None
-        reader = RowReader(wanted.kind, header.fields, zone=zone, latest=latest)
-    except UnusableFile as error:
-        raise UnusableFile(f"{source.path} is no CSV file of {wanted.kind}: {error}") from None
+    latest = at if wanted.keep_dates else None
+    reader = RowReader(columns_of(source, wanted.kind), zone=zone, latest=latest)
     file = _stored(wanted)
+    records = source.records()
+    next(records)
     while _copy_batch(file, islice(records, _BATCH), reader):
         seen()
     with connection.cursor() as cursor:
@@ -62,6 +57,21 @@ def _stored(wanted: ImportFile) -> ImportFile:
     file = copy(wanted)
     file.save(force_insert=True)
     return file
+
+
+def columns_of(source: SourceFile, kind: str) -> Columns:
+    """Read the header of a file that should be of this kind.
+
+    Raises:
+        UnusableFile: it is empty, damaged, or no CSV of the kind.
+    """
+    header = next(source.records())
+    try:
+        if header.fault:
+            raise UnusableFile(header.fault)
+        return Columns.found_in(header.fields, kind)
+    except UnusableFile as error:
+        raise UnusableFile(f"{source.path} is no CSV file of {kind}: {error}") from None
 
 
 def unstage(file: ImportFile) -> None:

@@ -1,6 +1,7 @@
 """`manage.py import_orders FILE [--returns FILE] [--keep-dates]`."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             outcome = run_import(
-                options["file"],
-                returns_path=options["returns"],
+                Path(options["file"]),
+                returns_path=Path(options["returns"]) if options["returns"] else None,
                 keep_dates=options["keep_dates"],
-                display=Display(self.stdout, sys.stderr),
+                display=Display(self._say, sys.stderr),
             )
         except UnusableFile as error:
             raise CommandError(str(error)) from error
@@ -47,34 +48,50 @@ class Command(BaseCommand):
             raise CommandError(
                 "Stopped. The same command goes on from here.", returncode=_INTERRUPTED
             ) from None
-        self.stdout.write(_orders_line(outcome.orders))
+        self._say(_orders_line(outcome.orders))
         if outcome.returns:
-            self.stdout.write(_returns_line(outcome.returns))
+            self._say(_returns_line(outcome.returns))
         if outcome.dead or outcome.failing:
             raise CommandError(
-                f"{outcome.dead} messages of the outbox were given up and {outcome.failing} keep failing: "
-                "the admin shows why, under outbox messages."
+                f"Outbox messages given up: {outcome.dead:,}; still failing: {outcome.failing:,}. "
+                "The admin shows why, under outbox messages."
             )
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
 
 
 def _orders_line(imported: ImportedFile) -> str:
     file = imported.file
-    dates = "dates kept" if not file.shift else f"dates moved by {file.shift}"
     return (
-        f"{file.name}: {file.documents:,} orders ({file.made:,} new) of {file.members:,} members, "
-        f"{file.rows:,} lines, R {file.amount:,.2f}; {dates}; {_rejects(imported)}"
+        f"{file.name}: {_count(file.documents, 'order')} ({file.made:,} new) of "
+        f"{_count(file.members, 'member')}, {_count(file.rows, 'line')}, R {file.amount:,.2f}; "
+        f"{_dates(file.shift)}; {_rejects(imported)}"
     )
 
 
 def _returns_line(imported: ImportedFile) -> str:
     file = imported.file
     return (
-        f"{file.name}: {file.made:,} returns of {file.pieces:,} pieces, by {file.documents:,} credit notes; "
-        f"{_rejects(imported)}"
+        f"{file.name}: {_count(file.made, 'return')} of {_count(file.pieces, 'piece')}, "
+        f"by {_count(file.documents, 'credit note')}; {_rejects(imported)}"
     )
+
+
+def _dates(shift: timedelta) -> str:
+    days, hours = divmod(abs(shift) // timedelta(hours=1), 24)
+    parts = [_count(number, unit) for number, unit in ((days, "day"), (hours, "hour")) if number]
+    if not parts:
+        return "dates kept"
+    return f"dates moved {'back ' if shift < timedelta(0) else ''}by {' and '.join(parts)}"
 
 
 def _rejects(imported: ImportedFile) -> str:
     if not imported.rejects:
         return "no rejects"
-    return f"{imported.rejects:,} rejects in {imported.rejects_path}"
+    return f"{_count(imported.rejects, 'reject')} in {imported.rejects_path}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

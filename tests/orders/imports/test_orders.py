@@ -19,7 +19,7 @@ from orders.imports import chunks
 from orders.imports.delivering import store_orders
 from orders.imports.models import ImportDocument, ImportFile, ImportReject, ImportRow
 from orders.models import Order
-from tests.orders.imports.csvs import ORDERS, orders_file, rejects_of, run_import, write
+from tests.orders.imports.csvs import ORDERS, RETURNS, orders_file, rejects_of, run_import, write
 
 pytestmark = pytest.mark.django_db
 
@@ -345,6 +345,14 @@ def test_an_unusable_returns_file_is_refused_before_anything_is_done(tmp_path: P
     with pytest.raises(CommandError, match="is no CSV file of returns: it has no column credit_note; "):
         run_import(path, returns=path)
     assert (Order.objects.count(), ImportFile.objects.count()) == (0, 0)
+
+
+def test_two_files_of_one_name_are_refused_because_their_rejects_would_be_one_file(tmp_path: Path) -> None:
+    (tmp_path / "back").mkdir()
+    path = orders_file(tmp_path, "M1,A,2024-05-01T10:00:00,O1,1,10.00,LAMP", name="may.csv")
+    returns = write(tmp_path / "back" / "may.csv", RETURNS, [])
+    with pytest.raises(CommandError, match=r"^both files are called may\.csv"):
+        run_import(path, returns)
 
 
 def test_a_damaged_file_brings_nothing_of_itself(tmp_path: Path) -> None:

@@ -171,8 +171,6 @@ def assert_as_expected(said: list[str], data_dir: Path) -> None:
     [
         ("orders.imports.staging._copy_batch", 1),
         ("orders.imports.running.make_members", 1),
-        ("orders.imports.running.make_products", 1),
-        ("orders.imports.running.store_orders", 1),
         ("orders.imports.running.store_orders", 4),
         ("orders.imports.running.store_next_chunk", 3),
         ("orders.imports.running.unstage", 1),
