@@ -55,3 +55,15 @@ class ReviewRow:
     rating: int
     text: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProductForSale:
+    """A product as checkout sees it; `price` in rand, `stock` is None where nobody counts it."""
+
+    product_id: int
+    sku: str
+    name: str
+    price: Decimal
+    is_active: bool
+    stock: int | None

@@ -129,6 +129,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=20),
     },
     "forget-sign-in-traces": {"task": "accounts.forget_old", "schedule": crontab(minute=35)},
+    "cancel-unpaid-orders": {
+        "task": "orders.cancel_unpaid",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "mature-points": {"task": "rewards.mature_points", "schedule": crontab(minute="*/15")},
     "expire-points": {"task": "rewards.expire_points", "schedule": crontab(minute="10,25,40,55")},
     "expire-vouchers": {"task": "rewards.expire_vouchers", "schedule": crontab(minute=5)},
@@ -241,6 +246,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "PREPROCESSING_HOOKS": ["core.api.schema.only_versioned_paths"],
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatusEnum": "orders.models.STATUS_CHOICES",
+        "ReturnRequestStatusEnum": "orders.checkout_models.ReturnRequest.Status",
+        "VoucherStatusEnum": "rewards.models.UserVoucher.Status",
+    },
 }
 MAX_BODY_BYTES = 1024 * 1024
 MAX_IMAGE_BYTES = 2 * 1024 * 1024

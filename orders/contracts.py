@@ -12,6 +12,10 @@ ORDER_RETURNED = "order.returned"
 ORDER_CANCELLED = "order.cancelled"
 """Topics; the payload of each is {order_id, user_id}."""
 
+ORDER_REFUND_DUE = "order.refund_due"
+"""Topic: money of a paid order goes back. Payload {order_id, user_id, amount, reference}: rand as a string
+with two decimals, and a name for this refund that is unique within the order."""
+
 SHOP = "markethub"
 """The name of our own shop; orders of partner shops carry theirs."""
 
@@ -20,13 +24,14 @@ ZERO = Decimal("0.00")
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """One line of an order; `discount` (vouchers included) and `points_value` are for the whole line."""
+    """One line of an order; `discount` (with vouchers), `points_value` and `tax` are for the whole line."""
 
     product_id: int
     qty: int
     unit_price: Decimal
     discount: Decimal = ZERO
     points_value: Decimal = ZERO
+    tax: Decimal = ZERO
 
     @property
     def line_total(self) -> Decimal:
@@ -45,6 +50,7 @@ class PricedOrder:
     discount: Decimal = ZERO
     shipping: Decimal = ZERO
     tax: Decimal = ZERO
+    tax_included: bool = False
     points_used: int = 0
     points_value: Decimal = ZERO
     voucher_code: str = ""
@@ -94,7 +100,7 @@ class ReturnableLine:
 
 @dataclass(frozen=True, slots=True)
 class EarningBasis:
-    """What a delivered order may earn on, without shipping and tax and what points paid.
+    """What a delivered order may earn on, without shipping, tax (included or added) and what points paid.
 
     `full` is the basis as delivered, `kept` what is left of it after returns; `changed_at` is the time of the
     last return, or of the delivery; `return_references` are its returns, oldest first.

@@ -10,6 +10,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from core.models import Stamped
+from orders.checkout_models import (  # noqa: F401
+    CheckoutSettings,
+    ReturnPicture,
+    ReturnRequest,
+    ReturnRequestLine,
+)
 from orders.contracts import SHOP
 from orders.imports.models import ImportDocument, ImportFile, ImportReject, ImportRow  # noqa: F401
 from orders.rules import Status
@@ -26,6 +32,8 @@ TIME_FIELDS: dict[str, str] = {
 }
 """Where the time of reaching a status is kept; returns keep theirs in `OrderReturn`."""
 
+_NET = F("subtotal") - F("discount") - F("points_value") + F("shipping")
+
 _DELIVERED = [Status.DELIVERED.value, Status.PARTIALLY_RETURNED.value, Status.RETURNED.value]
 
 
@@ -41,9 +49,12 @@ def _money(**options: Any) -> "models.DecimalField[Any, Any]":
 class Order(Stamped):
     """One purchase of one member in one shop.
 
-    `discount` includes `voucher_discount`; `points_value` is what `points_used` paid; `tax` is added on top
-    of the lines, which are priced without it; `total` is what is paid in money. An order known only by its
-    total has no lines and a subtotal of 0.
+    `discount` includes `voucher_discount`; `points_value` is what `points_used` paid; `tax` is inside the
+    lines' prices and shipping where `tax_included`, else added on top; `total` is what is paid in money. An
+    order known only by its total has no lines and a subtotal of 0.
+
+    `placed_key` is the caller's own name for placing it, once for ever. A pending order with `pay_by` is
+    cancelled then.
     """
 
     shop = models.CharField(max_length=50, default=SHOP)
@@ -57,11 +68,15 @@ class Order(Stamped):
     discount = _money(default=0)
     shipping = _money(default=0)
     tax = _money(default=0)
+    tax_included = models.BooleanField(default=False, db_default=False)
     total = _money(default=0)
     points_used = models.PositiveIntegerField(default=0)
     points_value = _money(default=0)
     voucher_code = models.CharField(max_length=20, blank=True)
     voucher_discount = _money(default=0)
+    placed_key = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
+    pay_by = models.DateTimeField(null=True, blank=True)
+    payment_reference = models.CharField(max_length=100, blank=True, default="", db_default="")
     placed_at = models.DateTimeField(default=timezone.now)
     paid_at = models.DateTimeField(null=True, blank=True)
     processing_at = models.DateTimeField(null=True, blank=True)
@@ -78,9 +93,17 @@ class Order(Stamped):
             models.Index(fields=["status", "-placed_at"], name="orders_status_newest"),
             # Searching by the beginning of a number: LIKE 'x%' uses only this class of index.
             models.Index(OpClass("number", name="varchar_pattern_ops"), name="orders_number_prefix"),
+            models.Index(
+                fields=["pay_by", "id"],
+                condition=Q(status=Status.PENDING.value, pay_by__isnull=False),
+                name="orders_unpaid",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["shop", "number"], name="orders_shop_number"),
+            models.UniqueConstraint(
+                fields=["user", "placed_key"], condition=~Q(placed_key=""), name="orders_placed_once"
+            ),
             models.CheckConstraint(condition=~Q(number="") & ~Q(shop=""), name="orders_named"),
             models.CheckConstraint(
                 condition=Q(status__in=[status.value for status in Status]), name="orders_status_known"
@@ -102,8 +125,9 @@ class Order(Stamped):
             ),
             models.CheckConstraint(
                 condition=Q(subtotal=0)
-                | Q(total=F("subtotal") - F("discount") - F("points_value") + F("shipping") + F("tax")),
-                name="orders_total_adds_up",
+                | Q(tax_included=True, total=_NET)
+                | Q(tax_included=False, total=_NET + F("tax")),
+                name="orders_total_with_tax_adds_up",
             ),
             models.CheckConstraint(
                 condition=~Q(status__in=_DELIVERED) | Q(delivered_at__isnull=False),
@@ -142,6 +166,12 @@ class OrderItem(Stamped):
     )
     discount = _money(default=0, help_text="Off the whole line, vouchers included.")
     points_value = _money(default=0, help_text="What points paid of this line.")
+    tax = _money(default=0, db_default=0, help_text="Its share of the order's tax.")
+    stock_taken = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="From counted stock, to which a cancelled order gives it back.",
+    )
     returned_qty = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -154,6 +184,7 @@ class OrderItem(Stamped):
                 condition=Q(unit_price__gte=0, discount__gte=0, points_value__gte=0),
                 name="order_items_money_not_negative",
             ),
+            models.CheckConstraint(condition=Q(tax__gte=0), name="order_items_tax_not_negative"),
             models.CheckConstraint(
                 condition=Q(returned_qty__lte=F("qty")), name="order_items_returned_within_bought"
             ),
@@ -198,7 +229,10 @@ class OrderStep(models.Model):
 
 
 class OrderReturn(models.Model):
-    """Goods that came back together, under a reference that is unique within the order. Only ever added."""
+    """Goods that came back together, under a reference that is unique within the order. Only ever added.
+
+    `refund` is what of the goods' price is due back in money, null where somebody else has seen to it.
+    """
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="returns", db_index=False)
     reference = models.CharField(max_length=64, help_text="The credit note, or another id of this return.")
@@ -206,6 +240,8 @@ class OrderReturn(models.Model):
     actor = models.CharField(max_length=200)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()
+    refund = _money(null=True, blank=True)
+    points_back = models.IntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -215,6 +251,10 @@ class OrderReturn(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "reference"], name="order_returns_once"),
             models.CheckConstraint(condition=~Q(reference=""), name="order_returns_named"),
+            models.CheckConstraint(
+                condition=Q(points_back__gte=0) & (Q(refund__isnull=True) | Q(refund__gte=0)),
+                name="order_returns_give_back_not_negative",
+            ),
         ]
 
     def __str__(self) -> str:

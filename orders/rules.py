@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
+
+from core.money import to_cents
 
 
 class Status(StrEnum):
@@ -37,6 +40,10 @@ RETURNABLE = frozenset({Status.DELIVERED, Status.PARTIALLY_RETURNED})
 """Goods can come back only from where they have arrived and not all come back yet."""
 
 
+CANCELLED_BY_MEMBER = frozenset({Status.PENDING, Status.PAID})
+"""Where a member may still cancel; afterwards somebody is packing."""
+
+
 def may_step(current: str, to: str) -> bool:
     """Say whether an order may go from one status straight to the other."""
     return Status(to) in STEPS[Status(current)]
@@ -61,3 +68,20 @@ def order_total(
     `discount` includes the voucher's part. `tax` is what comes on top: lines are priced without it.
     """
     return subtotal - discount - points_value + shipping + tax
+
+
+def kept_part(amount: Decimal, qty: int, left: int) -> Decimal:
+    """Return what of a line's `amount` belongs to the `left` of its `qty` pieces, half up to the cent."""
+    return to_cents(amount * left / qty)
+
+
+def points_kept(points_used: int, lines: Iterable[tuple[Decimal, int, int]]) -> int:
+    """Return how many of the points that paid for an order stay spent, half up.
+
+    `lines` are (what points paid of it in rand, pieces bought, pieces left) of each line.
+    """
+    whole = kept = Fraction(0)
+    for value, qty, left in lines:
+        whole += Fraction(value)
+        kept += Fraction(value) * left / qty
+    return int(points_used * kept / whole + Fraction(1, 2)) if whole else points_used

@@ -6,3 +6,10 @@ from django.apps import AppConfig
 class RewardsConfig(AppConfig):
     name = "rewards"
     verbose_name = "Rewards"
+
+    def ready(self) -> None:
+        """Take part in checkout."""
+        from orders import ports
+        from rewards.services.checkout import RewardsAtCheckout
+
+        ports.register("rewards", RewardsAtCheckout())

@@ -15,9 +15,9 @@ from catalog.admin.inlines import ImageInline, VariantInline
 from catalog.admin.saving import audit_product, save_changed
 from catalog.models import Product, ProductImage
 from catalog.services.counting import adjust_stock
-from catalog.services.pictures import delete_after_commit
 from core.contracts import Actor
 from core.errors import DomainError
+from core.pictures import delete_after_commit
 
 
 class ListedFilter(admin.SimpleListFilter):

@@ -9,12 +9,12 @@ from catalog.contracts import REVIEW_APPROVED, ReviewRow
 from catalog.models import Product, Review, ReviewImage, ReviewStatus
 from catalog.ports import has_bought
 from catalog.selectors.products import listed_id
-from catalog.services.pictures import delete_after_commit, stored
 from catalog.services.ratings import follow_reviews, lock_products
 from core import outbox
 from core.contracts import Actor
 from core.errors import DomainError, NotFound
 from core.images import CleanImage
+from core.pictures import delete_after_commit, stored
 
 MOST_IMAGES = 5
 _FOLDER = "reviews"

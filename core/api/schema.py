@@ -1,11 +1,11 @@
 """The OpenAPI schema: the versioned paths alone, and how each operation refuses."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 
@@ -31,11 +31,24 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
 
 
-def refuses(*errors: type[DomainError]) -> Callable[[Method], Method]:
-    """Say on a view's method which refusals it answers with, for the schema."""
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Your own name for this call: sent again with it, the call takes effect once.",
+)
+
+Refusals = Callable[[], Iterable[type[DomainError]]]
+
+
+def refuses(*errors: type[DomainError], and_those: Refusals = tuple) -> Callable[[Method], Method]:
+    """Say on a view's method which refusals it answers with, for the schema.
+
+    `and_those` is asked when the schema is built: for what apps above register at start.
+    """
 
     def mark(method: Method) -> Method:
-        method.refuses = errors  # type: ignore[attr-defined]
+        method.refuses = lambda: (*errors, *and_those())  # type: ignore[attr-defined]
         return method
 
     return mark
@@ -63,7 +76,7 @@ class ProblemSchema(AutoSchema):
             by_status[401].append("`not_authenticated`: Sign in first")
         if "{" in self.path:
             by_status[404].append(f"`{NotFound.code}`: {NotFound.title}")
-        for error in getattr(method, "refuses", ()):
+        for error in getattr(method, "refuses", tuple)():
             line = f"`{error.code}`: {error.title}"
             if line not in by_status[error.status]:
                 by_status[error.status].append(line)

@@ -1,5 +1,7 @@
-"""Orders in the admin: to look at, to move along, to take back."""
+"""Orders in the admin: to look at, to move along, to take back; and the shop's terms."""
 
 from orders.admin.order import OrderAdmin
+from orders.admin.return_requests import ReturnRequestAdmin
+from orders.admin.settings import CheckoutSettingsAdmin
 
-__all__ = ["OrderAdmin"]
+__all__ = ["CheckoutSettingsAdmin", "OrderAdmin", "ReturnRequestAdmin"]

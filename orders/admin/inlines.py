@@ -32,6 +32,7 @@ class ItemInline(ReadOnlyInline):
         "line_total",
         "discount",
         "points_value",
+        "tax",
         "returned_qty",
     )
     readonly_fields = fields
@@ -47,7 +48,7 @@ class StepInline(ReadOnlyInline):
 class ReturnInline(ReadOnlyInline):
     model = OrderReturn
     verbose_name_plural = "returns"
-    fields = ("at", "reference", "what", "actor", "reason")
+    fields = ("at", "reference", "what", "refund", "points_back", "actor", "reason")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

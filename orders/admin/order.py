@@ -50,8 +50,9 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             {
                 "fields": (
                     ("subtotal", "discount", "points_value"),
-                    ("shipping", "tax", "total", "currency"),
+                    ("shipping", "tax", "tax_included", "total", "currency"),
                     ("voucher_code", "voucher_discount", "points_used"),
+                    ("pay_by", "payment_reference"),
                 )
             },
         ),

@@ -13,7 +13,9 @@ from core import outbox
 from core.contracts import SYSTEM, Actor
 from orders.contracts import ORDER_RETURNED, ReturnRow
 from orders.models import Order, OrderItem, OrderReturn, OrderStep, ReturnLine
+from orders.ports import PointsBack
 from orders.rules import RETURNABLE, Status, status_after_return
+from orders.services.holding import give_back_points
 from orders.services.locking import OrderNotFound, lock_orders
 from orders.services.returns import (
     LineNotInOrder,
@@ -21,6 +23,7 @@ from orders.services.returns import (
     OrderNotReturnable,
     ReturnBeyondBought,
     ReturnReferenceTaken,
+    points_back,
     take_back,
 )
 
@@ -31,7 +34,7 @@ def record_returns(rows: Iterable[ReturnRow], *, actor: Actor = SYSTEM) -> int:
 
     A return whose order has it already, under its reference and of the same lines, is left out. Orders become
     `returned` or `partially_returned`; the history gets one row per order whose status changes, dated by its
-    last return here.
+    last return here. Points that paid for what came back go back too; money is for the shop to see to.
 
     Raises:
         OrderNotFound, OrderNotReturnable, NothingToReturn, LineNotInOrder, ReturnBeyondBought,
@@ -44,11 +47,15 @@ def record_returns(rows: Iterable[ReturnRow], *, actor: Actor = SYSTEM) -> int:
         return 0
     items: dict[int, dict[int, OrderItem]] = defaultdict(dict)
     touched = {row.order_id for row in new}
-    for item in OrderItem.objects.filter(order_id__in=touched).only("order_id", "qty", "returned_qty"):
+    for item in OrderItem.objects.filter(order_id__in=touched).only(
+        "order_id", "qty", "returned_qty", "points_value"
+    ):
         items[item.order_id][item.pk] = item
     pieces = _counted(new, orders, items)
+    backs = _points_back(new, orders, items)
     take_back(pieces)
-    _insert_returns(new, actor=actor)
+    given = give_back_points(backs, at=max(row.at for row in new))
+    _insert_returns(new, given, actor=actor)
     _restate(new, orders, items, pieces, actor=actor)
     outbox.publish_many(
         ORDER_RETURNED,
@@ -110,7 +117,25 @@ def _counted(
     return dict(pieces)
 
 
-def _insert_returns(rows: Sequence[ReturnRow], *, actor: Actor) -> None:
+def _points_back(
+    rows: Sequence[ReturnRow], orders: Mapping[int, Order], items: Mapping[int, Mapping[int, OrderItem]]
+) -> list[PointsBack]:
+    """Say for each row which points come back with it, after those of the rows before."""
+    gone: dict[int, Counter[int]] = defaultdict(Counter)
+    backs = []
+    for row in rows:
+        order, pieces = orders[row.order_id], _summed(row)
+        so_far = gone[row.order_id]
+        together = points_back(order, items[row.order_id], so_far + pieces)
+        points = together - points_back(order, items[row.order_id], so_far)
+        so_far.update(pieces)
+        backs.append(PointsBack(order.pk, order.user_id, order.number, points, row.reference))
+    return backs
+
+
+def _insert_returns(
+    rows: Sequence[ReturnRow], points: Mapping[tuple[int, str], int], *, actor: Actor
+) -> None:
     made = OrderReturn.objects.bulk_create(
         OrderReturn(
             order_id=row.order_id,
@@ -119,6 +144,7 @@ def _insert_returns(rows: Sequence[ReturnRow], *, actor: Actor) -> None:
             actor=actor.label,
             user_id=actor.user_id,
             at=row.at,
+            points_back=points.get((row.order_id, row.reference), 0),
         )
         for row in rows
     )

@@ -26,6 +26,21 @@ def lock_orders(order_ids: Iterable[int]) -> dict[int, Order]:
     return {order.pk: order for order in rows}
 
 
+def lock_own_order(*, user_id: int, order_id: int) -> Order:
+    """Lock one of a member's own orders; another's is neither locked nor there.
+
+    Raises:
+        OrderNotFound: there is no such order of this member's.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("orders are locked inside a transaction")
+    mine = Order.objects.filter(user_id=user_id, pk=order_id)
+    order = mine.select_for_update(no_key=True).first()
+    if order is None:
+        raise OrderNotFound
+    return order
+
+
 def lock_order(order_id: int) -> Order:
     """Lock one order, inside the caller's transaction.
 

@@ -79,6 +79,7 @@ def place_order(*, priced: PricedOrder, actor: Actor, at: datetime) -> Order:
             unit_price=line.unit_price,
             discount=line.discount,
             points_value=line.points_value,
+            tax=line.tax,
         )
         for position, line in enumerate(priced.lines, start=1)
     )
@@ -100,7 +101,8 @@ def _check_sums(priced: PricedOrder) -> None:
         "discount": sum((line.discount for line in priced.lines), ZERO),
         "points_value": sum((line.points_value for line in priced.lines), ZERO),
     }
-    computed["total"] = order_total(**computed, shipping=priced.shipping, tax=priced.tax)
+    on_top = ZERO if priced.tax_included else priced.tax
+    computed["total"] = order_total(**computed, shipping=priced.shipping, tax=on_top)
     for field, value in computed.items():
         given: Decimal = getattr(priced, field)
         if given != value:
@@ -110,10 +112,12 @@ def _check_sums(priced: PricedOrder) -> None:
         raise SumsDisagree("Shipping, tax and total must be in range.")
     if not 0 <= priced.voucher_discount <= priced.discount:
         raise SumsDisagree("The voucher's part must be within the discount.")
+    if sum((line.tax for line in priced.lines), ZERO) > priced.tax:
+        raise SumsDisagree("The lines' shares of the tax must be within it.")
 
 
 def _is_sound(line: PricedLine) -> bool:
-    money = (line.unit_price, line.discount, line.points_value)
+    money = (line.unit_price, line.discount, line.points_value, line.tax)
     return (
         1 <= line.qty <= _MOST_PIECES
         and all(0 <= amount <= _MOST_MONEY and amount == round(amount, 2) for amount in money)
@@ -137,7 +141,7 @@ def _insert(priced: PricedOrder, *, at: datetime) -> Order | None:
 def _same_or_refuse(priced: PricedOrder) -> Order:
     order = Order.objects.get(shop=priced.shop, number=priced.number)
     stored = tuple(
-        PricedLine(item.product_id, item.qty, item.unit_price, item.discount, item.points_value)
+        PricedLine(item.product_id, item.qty, item.unit_price, item.discount, item.points_value, item.tax)
         for item in order.items.all()
     )
     same = all(getattr(order, name) == value for name, value in _columns(priced).items())
@@ -148,7 +152,7 @@ def _same_or_refuse(priced: PricedOrder) -> Order:
 
 def _columns(priced: PricedOrder) -> dict[str, object]:
     names = (
-        "shop number user_id currency subtotal discount shipping tax total"
+        "shop number user_id currency subtotal discount shipping tax tax_included total"
         " points_used points_value voucher_code voucher_discount"
     )
     return {name: getattr(priced, name) for name in names.split()}

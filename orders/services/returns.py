@@ -1,16 +1,24 @@
-"""Taking goods back, by line and never more than was bought."""
+"""Taking goods back, by line and never more than was bought; money and points follow in proportion.
+
+What should remain paid and spent is computed, and the difference to what remained before goes back: so parts
+never sum to more or less than the whole. Shipping was done and is not refunded.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from django.db import connection, transaction
 
 from core import outbox
 from core.contracts import Actor
 from core.errors import DomainError
+from core.money import ZERO
 from orders.contracts import ORDER_RETURNED
 from orders.models import Order, OrderItem, OrderReturn, ReturnLine
-from orders.rules import RETURNABLE, Status, status_after_return
+from orders.ports import PointsBack
+from orders.rules import RETURNABLE, Status, kept_part, points_kept, status_after_return
+from orders.services.holding import give_back_points, refund_due
 from orders.services.locking import lock_order
 from orders.services.steps import take_step
 
@@ -73,14 +81,8 @@ def return_lines(
         if dict(existing.lines.values_list("item_id", "qty")) != dict(lines):
             raise ReturnReferenceTaken(reference=reference)
         return existing
-    if order.status not in RETURNABLE:
-        raise OrderNotReturnable(
-            f"An order that is {order.status} cannot be returned.", from_status=order.status
-        )
-    if not lines or min(lines.values()) < 1:
-        raise NothingToReturn
     items = {item.pk: item for item in order.items.all()}
-    _check_left(items, lines)
+    check_returnable(order, items, lines)
     return _record(order, items, reference=reference, lines=lines, actor=actor, at=at, reason=reason)
 
 
@@ -99,10 +101,7 @@ def return_rest(
     order = lock_order(order_id)
     if existing := order.returns.filter(reference=reference).first():
         return existing
-    if order.status not in RETURNABLE:
-        raise OrderNotReturnable(
-            f"An order that is {order.status} cannot be returned.", from_status=order.status
-        )
+    _check_status(order)
     items = {item.pk: item for item in order.items.all()}
     left = {item.pk: item.qty - item.returned_qty for item in items.values()}
     lines = {item_id: qty for item_id, qty in left.items() if qty}
@@ -131,7 +130,40 @@ def take_back(pieces: Mapping[int, int]) -> None:
             raise ReturnBeyondBought
 
 
-def _check_left(items: Mapping[int, OrderItem], lines: Mapping[int, int]) -> None:
+def points_back(order: Order, items: Mapping[int, OrderItem], lines: Mapping[int, int]) -> int:
+    """Return how many points come back with these pieces of a locked order's lines."""
+    if not order.points_used:
+        return 0
+    before = [(item.points_value, item.qty, item.qty - item.returned_qty) for item in items.values()]
+    after = [
+        (item.points_value, item.qty, item.qty - item.returned_qty - lines.get(item.pk, 0))
+        for item in items.values()
+    ]
+    return points_kept(order.points_used, before) - points_kept(order.points_used, after)
+
+
+def _refund(order: Order, items: Mapping[int, OrderItem], lines: Mapping[int, int]) -> Decimal:
+    """Return what of the goods' price goes back in money with these pieces, added tax with it."""
+    back = ZERO
+    for item_id, qty in lines.items():
+        item = items[item_id]
+        paid = item.line_total - item.discount - item.points_value
+        if not order.tax_included:
+            paid += item.tax
+        left = item.qty - item.returned_qty
+        back += kept_part(paid, item.qty, left) - kept_part(paid, item.qty, left - qty)
+    return back
+
+
+def check_returnable(order: Order, items: Mapping[int, OrderItem], lines: Mapping[int, int]) -> None:
+    """Refuse what a locked order cannot give back (order item id → pieces).
+
+    Raises:
+        OrderNotReturnable, NothingToReturn, LineNotInOrder, ReturnBeyondBought: as `return_lines` does.
+    """
+    _check_status(order)
+    if not lines or min(lines.values()) < 1:
+        raise NothingToReturn
     for item_id, qty in lines.items():
         item = items.get(item_id)
         if item is None:
@@ -141,6 +173,13 @@ def _check_left(items: Mapping[int, OrderItem], lines: Mapping[int, int]) -> Non
             raise ReturnBeyondBought(
                 f"{qty} asked, {left} of {item.qty} left of line {item.position}.", item_id=item_id, left=left
             )
+
+
+def _check_status(order: Order) -> None:
+    if order.status not in RETURNABLE:
+        raise OrderNotReturnable(
+            f"An order that is {order.status} cannot be returned.", from_status=order.status
+        )
 
 
 def _record(
@@ -154,8 +193,17 @@ def _record(
     reason: str,
 ) -> OrderReturn:
     take_back(lines)
+    back = PointsBack(order.pk, order.user_id, order.number, points_back(order, items, lines), reference)
+    given = give_back_points([back], at=at)
     order_return = OrderReturn.objects.create(
-        order=order, reference=reference, reason=reason, actor=actor.label, user_id=actor.user_id, at=at
+        order=order,
+        reference=reference,
+        reason=reason,
+        actor=actor.label,
+        user_id=actor.user_id,
+        at=at,
+        refund=_refund(order, items, lines) if items else order.total,
+        points_back=given.get((order.pk, reference), 0),
     )
     ReturnLine.objects.bulk_create(
         ReturnLine(order_return=order_return, item_id=item_id, qty=qty) for item_id, qty in lines.items()
@@ -166,4 +214,5 @@ def _record(
     if Status(order.status) != after:
         take_step(order, after, actor=actor, at=at, reason=reason)
     outbox.publish(ORDER_RETURNED, order_id=order.pk, user_id=order.user_id)
+    refund_due(order, order_return.refund, reference=f"return:{reference}")
     return order_return

@@ -8,7 +8,9 @@ from django.db import transaction
 from core import audit
 from core.contracts import Actor
 from orders.models import Order, OrderReturn
+from orders.rules import Status
 from orders.services.locking import lock_order
+from orders.services.payment import pay_order
 from orders.services.returns import return_lines
 from orders.services.steps import move_order
 
@@ -21,7 +23,10 @@ def move_order_by_hand(*, order_id: int, to: str, actor: Actor, at: datetime, re
         OrderNotFound, StepNotAllowed: as `move_order` does.
     """
     before = lock_order(order_id).status
-    order = move_order(order_id=order_id, to=to, actor=actor, at=at, reason=reason)
+    if to == Status.PAID and before == Status.PENDING:
+        order = pay_order(order_id=order_id, actor=actor, at=at, reason=reason)
+    else:
+        order = move_order(order_id=order_id, to=to, actor=actor, at=at, reason=reason)
     if order.status != before:
         audit.record(
             actor=actor,

@@ -10,6 +10,7 @@ from core.errors import DomainError
 from orders.contracts import ORDER_CANCELLED, ORDER_DELIVERED, ORDER_PAID, ORDER_SHIPPED
 from orders.models import TIME_FIELDS, Order, OrderStep
 from orders.rules import BY_RETURNING, Status, may_step
+from orders.services.holding import confirm, let_go
 from orders.services.locking import lock_order
 
 TOPICS: dict[str, str] = {
@@ -26,6 +27,12 @@ class StepNotAllowed(DomainError):
     code, status, title = "step_not_allowed", 409, "This step is not allowed"
 
 
+class PaymentTooLate(DomainError):
+    """The time to pay is over: the order is as good as cancelled."""
+
+    code, status, title = "payment_too_late", 409, "The time to pay is over"
+
+
 @transaction.atomic
 def move_order(*, order_id: int, to: str, actor: Actor, at: datetime, reason: str = "") -> Order:
     """Take one step of `orders.rules.STEPS`, dated `at`; an order that is there already stays untouched.
@@ -33,6 +40,7 @@ def move_order(*, order_id: int, to: str, actor: Actor, at: datetime, reason: st
     Raises:
         OrderNotFound: there is no such order.
         StepNotAllowed: the table does not have this step, or it takes a return (`return_lines`).
+        PaymentTooLate: it would be paid after its `pay_by`.
     """
     order = lock_order(order_id)
     if order.status == to:
@@ -41,6 +49,8 @@ def move_order(*, order_id: int, to: str, actor: Actor, at: datetime, reason: st
         raise StepNotAllowed(
             f"An order that is {order.status} cannot become {to}.", from_status=order.status, to_status=to
         )
+    if to == Status.PAID and order.pay_by is not None and order.pay_by <= at:
+        raise PaymentTooLate(pay_by=order.pay_by.isoformat())
     take_step(order, Status(to), actor=actor, at=at, reason=reason)
     if to in TOPICS:
         outbox.publish(TOPICS[to], order_id=order.pk, user_id=order.user_id)
@@ -48,7 +58,11 @@ def move_order(*, order_id: int, to: str, actor: Actor, at: datetime, reason: st
 
 
 def take_step(order: Order, to: Status, *, actor: Actor, at: datetime, reason: str) -> None:
-    """Write a step that has been found allowed: the locked order's status, its time, and the history row."""
+    """Write a step that has been found allowed: the locked order's status, its time, and the history row.
+
+    What the order holds becomes its own when it leaves `pending`, and is let go when it is cancelled.
+    """
+    was = order.status
     step = OrderStep(
         order=order,
         from_status=order.status,
@@ -65,3 +79,7 @@ def take_step(order: Order, to: Status, *, actor: Actor, at: datetime, reason: s
         changed.append(TIME_FIELDS[to])
     order.save(update_fields=changed)
     step.save(force_insert=True)
+    if to is Status.CANCELLED:
+        let_go(order, at=at)
+    elif was == Status.PENDING:
+        confirm(order, at=at)

@@ -21,6 +21,10 @@ TOUCHES = {
         "The new validity is for points that are earned from now on: what members have keeps its date."
     ),
     "restored_points_days": "The new time is for points that are given back from now on.",
+    "point_value": (
+        "Points are worth the new amount in orders from now on; orders that points paid keep what they paid."
+    ),
+    "minimum_points": "The new minimum is for orders from now on.",
     "voucher_valid_days": "The new validity is for vouchers that are redeemed or set free from now on.",
 }
 
@@ -35,6 +39,10 @@ class ProgrammeAdmin(SettingAdmin):
                 "fields": ("hold_days", "points_valid_months", "restored_points_days"),
                 "description": "For points that are earned or given back from now on, and no others.",
             },
+        ),
+        (
+            "Paying with points",
+            {"fields": ("point_value", "minimum_points"), "description": "For orders from now on."},
         ),
         ("Vouchers", {"fields": ("voucher_valid_days",)}),
     )

@@ -1,5 +1,7 @@
 """What a loyalty manager decides: the programme's settings, tiers, earning rules and redemption options."""
 
+from decimal import Decimal
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -36,6 +38,20 @@ class Programme(Stamped):
         help_text="How long points last that are given back after their own expiry.",
     )
     voucher_valid_days = models.PositiveSmallIntegerField(default=30, validators=[MinValueValidator(1)])
+    point_value = models.DecimalField(
+        max_digits=6,
+        decimal_places=4,
+        default=Decimal("0.10"),
+        db_default=Decimal("0.10"),
+        validators=[MinValueValidator(0)],
+        help_text="Rand that a point pays at checkout; 0 means that points can't pay.",
+    )
+    minimum_points = models.IntegerField(
+        default=0,
+        db_default=0,
+        validators=[MinValueValidator(0)],
+        help_text="Fewer than these can't be used to pay for an order.",
+    )
 
     class Meta:
         db_table = "programme"
@@ -50,6 +66,10 @@ class Programme(Stamped):
             models.CheckConstraint(
                 condition=Q(restored_points_days__gt=0, voucher_valid_days__gt=0),
                 name="programme_windows_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(point_value__gte=0, minimum_points__gte=0),
+                name="programme_payment_not_negative",
             ),
             models.CheckConstraint(
                 condition=Q(tier_basis__in=["lifetime", "rolling_year", "current"]),

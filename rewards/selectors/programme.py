@@ -20,6 +20,8 @@ class ProgrammeRules:
     points_valid_months: int | None
     restored_points_days: int
     voucher_valid_days: int
+    point_value: Decimal
+    minimum_points: int
     tiers: tuple[Tier, ...]
 
 
@@ -51,14 +53,17 @@ def programme_rules() -> ProgrammeRules:
         cursor.execute(
             """
             SELECT tier_basis, hold_days, points_valid_months, restored_points_days, voucher_valid_days,
+                   point_value, minimum_points,
                    ARRAY(SELECT row_to_json(t) FROM (
                        SELECT id, name, min_points, benefits FROM loyalty_tiers ORDER BY min_points
                    ) t)
             FROM programme
             """
         )
-        basis, hold, months, restored, voucher_days, tiers = cursor.fetchone()
-    return ProgrammeRules(basis, hold, months, restored, voucher_days, tuple(_tier(row) for row in tiers))
+        basis, hold, months, restored, voucher_days, value, minimum, tiers = cursor.fetchone()
+    return ProgrammeRules(
+        basis, hold, months, restored, voucher_days, value, minimum, tuple(_tier(row) for row in tiers)
+    )
 
 
 def _tier(row: dict[str, Any]) -> Tier:

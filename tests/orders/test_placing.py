@@ -189,8 +189,8 @@ _ORDER = {"subtotal": D("10.00"), "total": D("10.00")}
     ("fields", "constraint"),
     [
         ({"status": "lost"}, "orders_status_known"),
-        ({"total": D("9.99")}, "orders_total_adds_up"),
-        ({"tax": D("1.50")}, "orders_total_adds_up"),
+        ({"total": D("9.99")}, "orders_total_with_tax_adds_up"),
+        ({"tax": D("1.50")}, "orders_total_with_tax_adds_up"),
         ({"total": D("-1.00"), "subtotal": 0}, "orders_money_not_negative"),
         ({"discount": D("-1.00"), "total": D("11.00")}, "orders_money_not_negative"),
         ({"voucher_discount": D("1.00")}, "orders_voucher_within_discount"),

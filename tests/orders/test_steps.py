@@ -44,6 +44,8 @@ def test_an_allowed_step_is_taken_dated_written_down_and_told(told, current, to)
     assert (step.from_status, step.to_status, step.at) == (current, to, LATER)
     assert (step.actor, step.user_id, step.reason) == ("staff:clerk", clerk.pk, "so")
     expected = [(TOPIC[to], order.pk, order.user_id)] if to in TOPIC else []
+    if (current, to) in {("paid", "cancelled"), ("processing", "cancelled")}:
+        expected.insert(0, ("order.refund_due", order.pk, order.user_id))
     assert told()[heard:] == expected
 
 

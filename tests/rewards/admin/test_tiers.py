@@ -232,6 +232,8 @@ def settings(**changed: object) -> dict[str, object]:
         "points_valid_months": 24,
         "restored_points_days": 30,
         "voucher_valid_days": 30,
+        "point_value": "0.1000",
+        "minimum_points": 0,
     } | changed
 
 
