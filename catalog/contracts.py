@@ -22,7 +22,7 @@ class CategoryRow:
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """One product for `ensure_products`; price in rand."""
+    """One product for `ensure_products`; price in rand. Without `is_active` it is on no list."""
 
     sku: str
     name: str
@@ -30,6 +30,7 @@ class ProductRow:
     category_id: int | None = None
     image_url: str = ""
     description: str = ""
+    is_active: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ ORDER_RETURNED = "order.returned"
 ORDER_CANCELLED = "order.cancelled"
 """Topics; the payload of each is {order_id, user_id}."""
 
+RETURN_WAITING = "return.waiting"
+"""Topic: a return came before its order was delivered. Payload {waiting_return_id}."""
+
 SHOP = "markethub"
 """The name of our own shop; orders of partner shops carry theirs."""
 

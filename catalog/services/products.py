@@ -47,9 +47,10 @@ def ensure_products(rows: Iterable[ProductRow]) -> dict[str, int]:
             """
             INSERT INTO products (sku, name, price, category_id, image_url, description, is_active,
                                   created_at, updated_at)
-            SELECT sku, name, price, category_id, image_url, description, true, now(), now()
-            FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::bigint[], %s::text[], %s::text[])
-                AS given (sku, name, price, category_id, image_url, description)
+            SELECT sku, name, price, category_id, image_url, description, is_active, now(), now()
+            FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::bigint[], %s::text[], %s::text[],
+                        %s::bool[])
+                AS given (sku, name, price, category_id, image_url, description, is_active)
             ON CONFLICT (sku) DO NOTHING
             """,
             [
@@ -59,6 +60,7 @@ def ensure_products(rows: Iterable[ProductRow]) -> dict[str, int]:
                 [row.category_id for row in missing],
                 [row.image_url for row in missing],
                 [row.description for row in missing],
+                [row.is_active for row in missing],
             ],
         )
     return ids | _ids_of([row.sku for row in missing])
