@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 
 from core.api.caller import caller_id
 from core.api.paging import CursorPage
+from core.api.parameters import IDEMPOTENCY_KEY
 from core.api.schema import refuses
 from core.idempotency import idempotency_key, run_once
 from rewards.api import serializers as shapes
@@ -18,13 +19,6 @@ from rewards.selectors.history import history, line
 from rewards.selectors.offers import offers
 from rewards.selectors.vouchers import check_voucher, vouchers
 from rewards.services.redemption import InsufficientPoints, OfferTooLow, OptionNotOffered, redeem_option
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="Your own name for this call: sent again with it, the call takes effect once.",
-)
 
 
 class HistoryPage(CursorPage):
