@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 MEMBER_JOINED = "member.joined"
-"""Topic; payload {user_id}."""
+"""Topic; payload {user_id}, and {referral_code} where the new member gave one (as given, not checked)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,6 +127,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "core.forget_idempotent_responses",
         "schedule": crontab(minute=20),
     },
+    "forget-sign-in-traces": {"task": "accounts.forget_old", "schedule": crontab(minute=35)},
     "mature-points": {"task": "rewards.mature_points", "schedule": crontab(minute="*/15")},
     "expire-points": {"task": "rewards.expire_points", "schedule": crontab(hour=0, minute=10)},
     "expire-vouchers": {"task": "rewards.expire_vouchers", "schedule": crontab(minute=5)},
@@ -147,6 +148,62 @@ AUTH_PASSWORD_VALIDATORS = [
 ACCESS_TOKEN_SECONDS = 15 * 60
 REFRESH_TOKEN_SECONDS = 30 * 24 * 3600
 LOGIN_URL = "admin:login"
+
+# What sends a code to a phone: a callable of (phone, code). The one here only logs, and says the code only
+# where the second variable lets it.
+OTP_SENDER = os.environ.get("OTP_SENDER", "accounts.senders.log_code")
+OTP_LOG_CODES = os.environ.get("OTP_LOG_CODES", "") == "1"
+OTP_SECONDS = 5 * 60
+
+# How often: (times, seconds), each of them. An address of a mobile network is shared by thousands.
+ATTEMPT_LIMITS = {
+    "otp_phone": [(1, 60), (5, 3600), (10, 24 * 3600)],
+    "otp_prefix": [(50, 3600), (200, 24 * 3600)],  # ten thousand numbers: all but the last four digits
+    "otp_address": [(200, 3600), (1000, 24 * 3600)],
+    "login_account": [(10, 15 * 60)],
+    "login_address": [(200, 15 * 60)],
+    "email_member": [(3, 3600), (10, 24 * 3600)],
+    "email_to": [(3, 3600), (10, 24 * 3600)],
+}
+# Addresses, networks, or `unix`: whose X-Forwarded-For is believed.
+TRUSTED_PROXIES = _listed("TRUSTED_PROXIES")
+
+# An identity provider is on once the ids are named that it knows our apps by.
+SOCIAL_PROVIDERS: dict[str, dict[str, Any]] = {
+    "google": {
+        "client_ids": _listed("GOOGLE_CLIENT_IDS"),
+        "issuers": ["https://accounts.google.com", "accounts.google.com"],
+        "jwks_url": os.environ.get("GOOGLE_JWKS_URL", "https://www.googleapis.com/oauth2/v3/certs"),
+    },
+    "apple": {
+        "client_ids": _listed("APPLE_CLIENT_IDS"),
+        "issuers": ["https://appleid.apple.com"],
+        "jwks_url": os.environ.get("APPLE_JWKS_URL", "https://appleid.apple.com/auth/keys"),
+    },
+    "facebook": {
+        "client_ids": _listed("FACEBOOK_CLIENT_IDS"),
+        "issuers": ["https://www.facebook.com", "https://facebook.com"],
+        "jwks_url": os.environ.get(
+            "FACEBOOK_JWKS_URL", "https://www.facebook.com/.well-known/oauth/openid/jwks/"
+        ),
+    },
+}
+
+# --- E-mail ------------------------------------------------------------------------------------------------
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "587"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("EMAIL_USE_TLS", "1") == "1"
+EMAIL_TIMEOUT = 5
+# Without a host messages go to the console where codes may (`make run`), and else nowhere.
+EMAIL_BACKEND = "django.core.mail.backends." + (
+    "smtp.EmailBackend" if EMAIL_HOST else "console.EmailBackend" if OTP_LOG_CODES else "dummy.EmailBackend"
+)
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "MarketHub <no-reply@localhost>")
+# What the message links to; the app opens it and posts the token to auth/verify-email/.
+EMAIL_VERIFICATION_LINK = os.environ.get("EMAIL_VERIFICATION_LINK", "markethub://verify-email?token={token}")
+EMAIL_VERIFICATION_SECONDS = 24 * 3600
 
 # --- REST --------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -174,8 +231,15 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "PREPROCESSING_HOOKS": ["core.api.schema.only_versioned_paths"],
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatusEnum": "orders.models.STATUS_CHOICES",
+        "ToldOrderStatusEnum": "orders.api.shop_serializers.TOLD_STATUSES",
+        "OrderOutcomeEnum": "orders.api.shop_serializers.OUTCOMES",
+        "ReturnStateEnum": "orders.api.shop_serializers.RETURN_STATES",
+    },
 }
 MAX_BODY_BYTES = 1024 * 1024
+MAX_IMAGE_BYTES = 2 * 1024 * 1024
 
 # --- Time, text, files -------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -183,6 +247,8 @@ TIME_ZONE = "Africa/Johannesburg"  # the programme's own: expiry is the end of a
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+MEDIA_URL = "/media/"
+MEDIA_ROOT = DATA_DIR / "media"
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"

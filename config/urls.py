@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.decorators.cache import cache_page
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
-from core import health
+from core import health, media
 
 _SCHEMA_SECONDS = 3600
 
@@ -20,6 +20,7 @@ urlpatterns = [
     path("health/db", health.health_db),
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),
+    path("media/<path:path>", media.serve),
     path("", include(_calls)),
     # Building the schema takes a good part of a second and the code behind it does not change.
     path("api/v1/schema/", cache_page(_SCHEMA_SECONDS)(SpectacularAPIView.as_view()), name="schema"),

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponseBase, UnreadablePostError
+from django.urls import resolve
 
 from core.api.problems import problem_response
 from core.metrics import DATABASE_SECONDS, REQUEST_SECONDS
@@ -61,6 +62,8 @@ class MetricsMiddleware:
 class BodyLimitMiddleware:
     """Refuses bodies above `MAX_BODY_BYTES` before anything reads them, and leaves no body unread.
 
+    A view that takes files says how much with its class's `max_body_bytes`.
+
     A server that closes a connection with unread bytes in it resets it, and the client may lose the answer
     that explains the refusal. So what a view left, or what was refused, is read and dropped, up to 32 MB.
     """
@@ -78,18 +81,22 @@ class BodyLimitMiddleware:
             return self.get_response(request)
         if not (declared.isascii() and declared.isdigit()):
             return problem_response(400, "malformed", "Bad request", "Content-Length is not a number.")
-        if int(declared) > settings.MAX_BODY_BYTES:
+        if int(declared) > settings.MAX_BODY_BYTES and int(declared) > (limit := _limit_of(request)):
             _drain(request)
             return problem_response(
-                413,
-                "body_too_large",
-                "Body too large",
-                f"The body may have {settings.MAX_BODY_BYTES} bytes.",
-                limit=settings.MAX_BODY_BYTES,
+                413, "body_too_large", "Body too large", f"The body may have {limit} bytes.", limit=limit
             )
         response = self.get_response(request)
         _drain(request)
         return response
+
+
+def _limit_of(request: HttpRequest) -> int:
+    try:
+        view = resolve(request.path_info).func
+    except Http404:
+        return int(settings.MAX_BODY_BYTES)
+    return int(getattr(getattr(view, "view_class", None), "max_body_bytes", settings.MAX_BODY_BYTES))
 
 
 def _drain(request: HttpRequest) -> None:

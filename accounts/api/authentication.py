@@ -19,13 +19,16 @@ class BearerAuthentication(BaseAuthentication):
         if scheme.lower() != "bearer":
             raise AuthenticationFailed("Send the access token as 'Authorization: Bearer <token>'.")
         try:
-            user_id = read_access_token(token.strip())
+            claims = read_access_token(token.strip())
         except AccessTokenRefused as refusal:
             # DRF adds WWW-Authenticate only to its own error.
             raise AuthenticationFailed(refusal.detail) from None
-        user = User.objects.filter(pk=user_id, is_active=True).first()
+        user = User.objects.filter(pk=claims.user_id, is_active=True).first()
         if user is None:
             raise AuthenticationFailed("The access token is not valid.")
+        ended = user.tokens_valid_from
+        if ended is not None and claims.issued_at <= ended.timestamp():
+            raise AuthenticationFailed("The access token has been ended.")
         return user, None
 
     def authenticate_header(self, request: Request | HttpRequest) -> str:

@@ -1,4 +1,4 @@
-"""How access tokens are described in the OpenAPI schema: Swagger's Authorize button."""
+"""How access tokens and API keys are described in the OpenAPI schema: Swagger's Authorize button."""
 
 from typing import Any
 
@@ -15,5 +15,18 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "The `access` of `auth/login/`.",
+            "description": "The `access` of `auth/verify-otp/` or `auth/login/`.",
+        }
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.api.keys.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Api-Key <key>`: a shop's or a partner's key, from the admin.",
         }

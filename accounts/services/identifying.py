@@ -134,7 +134,8 @@ def _directory(claims: Iterable[MemberClaim]) -> _Directory:
             UNION ALL
             SELECT 'phone', phone, id, external_id FROM users WHERE phone = ANY(%s)
             UNION ALL
-            SELECT 'email', lower(email), id, external_id FROM users WHERE lower(email) = ANY(%s)
+            SELECT 'email', lower(email), id, external_id FROM users
+            WHERE lower(email) = ANY(%s) AND email_verified_at IS NOT NULL
             """,
             [list(values) for values in given.values()],
         )

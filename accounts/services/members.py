@@ -58,8 +58,11 @@ def register_member(
     first_name: str = "",
     last_name: str = "",
     external_id: str | None = None,
+    referral_code: str | None = None,
 ) -> int:
     """Make one member, publish `member.joined`, and return the user's id; without a password nobody signs in.
+
+    The referral code is not looked at here: it travels with the message to whoever knows codes.
 
     Raises:
         UsernameTaken, EmailTaken, PhoneTaken, ExternalIdTaken: somebody else has it.
@@ -84,8 +87,39 @@ def register_member(
         if constraint in _TAKEN:
             raise _TAKEN[constraint] from None
         raise
-    outbox.publish(MEMBER_JOINED, user_id=user.pk)
+    referral = {"referral_code": referral_code} if referral_code else {}
+    outbox.publish(MEMBER_JOINED, user_id=user.pk, **referral)
     return user.pk
+
+
+def register_nameless_member(
+    *,
+    at: datetime,
+    phone: str | None = None,
+    email: str | None = None,
+    first_name: str = "",
+    last_name: str = "",
+    referral_code: str | None = None,
+) -> int:
+    """Register somebody who came by phone or identity and chose no name: they get a random one.
+
+    Raises:
+        PhoneTaken, EmailTaken: see `register_member`.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return register_member(
+                username=f"member-{secrets.token_hex(6)}",
+                at=at,
+                phone=phone,
+                email=email,
+                first_name=first_name,
+                last_name=last_name,
+                referral_code=referral_code,
+            )
+        except UsernameTaken:
+            continue
+    raise UsernameTaken(f"No free username was found in {_ATTEMPTS} attempts.")
 
 
 @transaction.atomic

@@ -3,10 +3,12 @@
 import hashlib
 import secrets
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import jwt
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 
 from accounts.models import RefreshToken
 from core.errors import DomainError
@@ -24,10 +26,19 @@ class AccessTokenRefused(DomainError):
     code, status, title = "authentication_failed", 401, "Sign in again"
 
 
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """Whose an access token is, and when it was issued (seconds since the epoch, with a fraction)."""
+
+    user_id: int
+    issued_at: float
+
+
 def issue_access_token(user_id: int, *, at: datetime, seconds: int | None = None) -> str:
     """Sign a token that lets its bearer act as the user for `seconds` (settings.ACCESS_TOKEN_SECONDS)."""
     lifetime = settings.ACCESS_TOKEN_SECONDS if seconds is None else seconds
-    issued = int(at.timestamp())
+    # With its fraction: a token of the same second as "sign out everywhere" is before it or after it.
+    issued = at.timestamp()
     claims = {
         "sub": str(user_id),
         "iat": issued,
@@ -38,8 +49,8 @@ def issue_access_token(user_id: int, *, at: datetime, seconds: int | None = None
     return jwt.encode(claims, settings.SECRET_KEY, algorithm=ALGORITHM)
 
 
-def read_access_token(token: str) -> int:
-    """Return the id of the user that an access token was issued to.
+def read_access_token(token: str) -> AccessClaims:
+    """Return whose an access token is; whether they are still let in is the caller's to ask.
 
     Raises:
         AccessTokenRefused: with a sentence that says no more than whether a fresh token would help.
@@ -53,6 +64,7 @@ def read_access_token(token: str) -> int:
             algorithms=[ALGORITHM],
             options={"require": ["sub", "iat", "exp", "jti", "typ"]},
         )
+        issued_at = float(claims["iat"])
     except jwt.ExpiredSignatureError:
         raise AccessTokenRefused("The access token has expired.") from None
     # PyJWT lets some malformed headers and claims through as Python's own errors.
@@ -64,20 +76,35 @@ def read_access_token(token: str) -> int:
     user_id = int(subject)
     if user_id > _BIGINT_MAX:
         raise AccessTokenRefused("The access token is not valid.")
-    return user_id
+    return AccessClaims(user_id=user_id, issued_at=issued_at)
 
 
-def issue_refresh_token(user_id: int, *, at: datetime) -> str:
-    """Store and return a refresh token that begins a new family, valid settings.REFRESH_TOKEN_SECONDS."""
-    token = secrets.token_urlsafe(32)
+def issue_refresh_token(
+    user_id: int, *, at: datetime, family: uuid.UUID | None = None, token: str | None = None
+) -> str:
+    """Store and return a refresh token of a new family, or of one that is there.
+
+    It is valid for settings.REFRESH_TOKEN_SECONDS.
+    """
+    token = token or secrets.token_urlsafe(32)
     RefreshToken.objects.create(
         user_id=user_id,
         hash=hash_of(token),
-        family=uuid.uuid4(),
+        family=family or uuid.uuid4(),
         created_at=at,
         expires_at=at + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
     )
     return token
+
+
+def successor_of(token: str, retry_key: str | None) -> str:
+    """Return the token that follows: random, or where the caller names the call, always the same one.
+
+    So a retry of a call whose answer was lost gets the token again although only its hash was kept.
+    """
+    if retry_key is None:
+        return secrets.token_urlsafe(32)
+    return salted_hmac("accounts.successor", f"{token}\n{retry_key}", algorithm="sha256").hexdigest()
 
 
 def hash_of(token: str) -> str:

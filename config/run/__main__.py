@@ -34,6 +34,8 @@ def main() -> int:
         return 1
     children: list[Child] = []
     try:
+        # For trying: codes for phones, and messages to e-mails, go to the log.
+        os.environ.setdefault("OTP_LOG_CODES", "1")
         with signals.obeyed_at_once():
             credentials = start_services()
         children += programs(listener)

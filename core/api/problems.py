@@ -46,6 +46,11 @@ def problem_of(refusal: DomainError | exceptions.ValidationError) -> dict[str, A
     )
 
 
+def printable(sent: str) -> str:
+    """Return what a caller sent so that it can be sent back: JSON may hold halves of characters."""
+    return sent.encode(errors="replace").decode()
+
+
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """Render what a view raised; None, for what nobody expected, lets Django log it and answer 500."""
     headers: dict[str, str] = {}
@@ -147,4 +152,4 @@ def _messages(detail: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
             here = (*path, str(position)) if isinstance(inner, Mapping | list) else path
             yield from _messages(inner, here)
     else:
-        yield path, str(detail)
+        yield path, printable(str(detail))

@@ -5,8 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
+from accounts.facade import NotAPhone, e164
 from core.api.fields import Moment, Money, Text
 from core.api.serializers import Input
 from orders.contracts import SHOP
@@ -36,6 +38,8 @@ NUMBER = r"^[A-Za-z0-9._~:-]{1,64}\Z"
 RESERVED_NUMBERS = frozenset({"batch", ".", ".."})
 """What a path could not tell from something else."""
 
+OUTCOMES = ["created", "updated", "unchanged", "refused"]
+RETURN_STATES = ["applied", "waiting"]
 TOLD_STATUSES = [choice for choice in STATUS_CHOICES if Status(choice[0]) not in BY_RETURNING]
 
 
@@ -58,13 +62,26 @@ class Number(serializers.RegexField):
         return str(super().to_internal_value(data))
 
 
+class Phone(Text):
+    """A phone number with its country, however written; read as E.164."""
+
+    default_error_messages = {"not_a_phone": "Give the number with its country: +27821234567."}
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return e164(super().to_internal_value(data))
+        except NotAPhone:
+            self.fail("not_a_phone")
+
+
 class MemberInput(serializers.Serializer[Any]):
-    external_id = serializers.RegexField(
-        r"^[^/\s]{1,100}\Z", required=False, help_text="The member's id; an unknown one makes the member."
+    external_id = Text(
+        max_length=100,
+        required=False,
+        validators=[RegexValidator(r"^[^/\s]+\Z", "No blanks and no slash.")],
+        help_text="The member's id; an unknown one makes the member.",
     )
-    phone = serializers.RegexField(
-        r"^\+[1-9]\d{6,14}\Z", required=False, help_text="With its country: +27821234567."
-    )
+    phone = Phone(required=False, help_text="With its country: +27821234567.")
     email = serializers.EmailField(max_length=254, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +106,7 @@ class OrderInput(Input):
     member = MemberInput(required=False)
     status = serializers.ChoiceField(TOLD_STATUSES, required=False, help_text="A new order is pending.")
     currency = serializers.ChoiceField(["ZAR"], required=False)
-    lines = LineInput(many=True, required=False, max_length=MOST_LINES)
+    lines = serializers.ListField(child=LineInput(), required=False, max_length=MOST_LINES)
     subtotal = Money(min_value=Decimal(0), required=False)
     discount = Money(min_value=Decimal(0), required=False, help_text="The sum of the lines' discounts.")
     shipping = Money(min_value=Decimal(0), required=False)
@@ -141,7 +158,7 @@ class NumberedOrderInput(OrderInput):
 class BatchShape(Input):
     """A batch for the schema; each of its orders is read by itself."""
 
-    orders = NumberedOrderInput(many=True, min_length=1, max_length=MOST_ORDERS)
+    orders = serializers.ListField(child=NumberedOrderInput(), min_length=1, max_length=MOST_ORDERS)
 
 
 class BatchInput(Input):
@@ -202,7 +219,7 @@ def _told(number: str, read: Mapping[str, Any]) -> ShopOrder:
 class OutcomeOutput(serializers.Serializer[Any]):
     index = serializers.IntegerField(help_text="The order's place in the request, from 0.")
     number = serializers.CharField(allow_null=True)
-    status = serializers.ChoiceField(["created", "updated", "unchanged", "refused"])
+    status = serializers.ChoiceField(OUTCOMES)
     problem = serializers.DictField(
         required=False, help_text="With refused: the problem that PUT would have answered."
     )
@@ -265,8 +282,8 @@ class ReturnedLineInput(serializers.Serializer[Any]):
 
 class ReturnInput(Input):
     return_id = Text(max_length=64, help_text="Your own id of this return, once an order.")
-    lines = ReturnedLineInput(
-        many=True,
+    lines = serializers.ListField(
+        child=ReturnedLineInput(),
         required=False,
         min_length=1,
         max_length=MOST_LINES,
@@ -303,7 +320,7 @@ class ReturnLineOutput(serializers.Serializer[Any]):
 class ReturnOutput(serializers.Serializer[Any]):
     number = serializers.CharField()
     return_id = serializers.CharField()
-    status = serializers.ChoiceField(["applied", "waiting"])
+    status = serializers.ChoiceField(RETURN_STATES)
     order_status = serializers.ChoiceField(STATUS_CHOICES, allow_null=True, help_text="Null while it waits.")
     lines = ReturnLineOutput(many=True, help_text="What came back of each line; nothing yet while it waits.")
     at = serializers.DateTimeField()

@@ -10,11 +10,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.facade import ApiKeyAuthentication, HasScope, KeyAuth, MembersDisagree, MemberUnknown
+from accounts.facade import (
+    ApiKeyAuthentication,
+    HasScope,
+    MembersDisagree,
+    MemberUnknown,
+    ShopKeyNeeded,
+    shop_of,
+)
 from core.api.parameters import IDEMPOTENCY_KEY
-from core.api.problems import problem_of
+from core.api.problems import printable, problem_of
 from core.api.schema import refuses
-from core.errors import DomainError
 from core.idempotency import run_once
 from orders.api import shop_serializers as shapes
 from orders.services.returns import (
@@ -32,30 +38,12 @@ from orders.shop_rules import ShopOrder
 from orders.shop_selectors import shop_order
 
 
-class ShopKeyNeeded(DomainError):
-    """A partner's key speaks for no shop."""
-
-    code, status, title = "shop_key_needed", 403, "This key speaks for no shop"
-
-
 class ShopView(APIView):
     """A call by the key of one shop."""
 
     authentication_classes = [ApiKeyAuthentication]
     permission_classes = [HasScope]
     scope: ClassVar[str] = "orders:write"
-
-
-def shop_and_key(request: Request) -> tuple[str, KeyAuth]:
-    """Return whose key it is.
-
-    Raises:
-        ShopKeyNeeded: the key speaks for no shop.
-    """
-    key: KeyAuth = request.auth
-    if not key.shop:
-        raise ShopKeyNeeded
-    return key.shop, key
 
 
 class ShopOrderView(ShopView):
@@ -80,7 +68,7 @@ class ShopOrderView(ShopView):
 
         Sent again it changes nothing. What is left out of an order that is there stays as it is.
         """
-        shop, key = shop_and_key(request)
+        shop, key = shop_of(request)
         reader = shapes.OrderReader(shop)
         told = reader.order(reader.number(number), request.data)
         outcome = put_order(shop, told, actor=key.actor, at=timezone.now())
@@ -104,7 +92,7 @@ class ShopBatchView(ShopView):
         return run_once(request, lambda: self._put_all(request))
 
     def _put_all(self, request: Request) -> Response:
-        shop, key = shop_and_key(request)
+        shop, key = shop_of(request)
         reader = shapes.OrderReader(shop)
         results: list[dict[str, Any]] = []
         told: list[tuple[int, ShopOrder]] = []
@@ -120,13 +108,12 @@ class ShopBatchView(ShopView):
             if outcome.problem is not None:
                 results[index]["problem"] = problem_of(outcome.problem)
         counts = Counter(result["status"] for result in results)
-        names = ("created", "updated", "unchanged", "refused")
-        return Response({**{name: counts[name] for name in names}, "results": results})
+        return Response({**{name: counts[name] for name in shapes.OUTCOMES}, "results": results})
 
 
 def _number_of(sent: Any) -> str | None:
     number = sent.get("number") if isinstance(sent, dict) else None
-    return number if isinstance(number, str) else None
+    return printable(number) if isinstance(number, str) else None
 
 
 class ShopReturnsView(ShopView):
@@ -143,14 +130,14 @@ class ShopReturnsView(ShopView):
         return run_once(request, lambda: self._take_back(request, number))
 
     def _take_back(self, request: Request, number: str) -> Response:
-        shop, key = shop_and_key(request)
+        shop, key = shop_of(request)
         now = timezone.now()
         read = shapes.ReturnInput.parse(request)
         told = shapes.told_return(shapes.OrderReader(shop).number(number), read, now=now)
         taken = take_shop_return(shop, told, actor=key.actor, at=now)
         answer = {"number": told.number, "return_id": told.return_id}
         if taken.applied is None:
-            waiting = {"status": "waiting", "order_status": None, "lines": [], "at": told.at}
+            waiting: dict[str, Any] = {"status": "waiting", "order_status": None, "lines": [], "at": told.at}
             return Response(shapes.ReturnOutput(answer | waiting).data, status=202)
         return Response(
             shapes.ReturnOutput(answer | _applied(taken)).data, status=201 if taken.is_new else 200

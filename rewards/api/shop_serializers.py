@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from core.api.fields import Text
@@ -21,8 +22,9 @@ class PointsInput(Input):
         min_value=-MOST_POINTS, max_value=MOST_POINTS, help_text="Above 0 to add, below to take; not 0."
     )
     reason = Text(max_length=200, help_text="The member sees it.")
-    key = serializers.RegexField(
-        rf"^[!-~]{{1,{_LONGEST_KEY}}}\Z",
+    key = Text(
+        max_length=_LONGEST_KEY,
+        validators=[RegexValidator(r"^[!-~]+\Z", "Visible ASCII characters alone.")],
         help_text="Your own name for this adjustment, for ever: visible ASCII, once a member.",
     )
 

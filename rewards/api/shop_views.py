@@ -13,20 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.facade import ApiKeyAuthentication, HasScope, KeyAuth
+from accounts.facade import ApiKeyAuthentication, HasScope, ShopKeyNeeded, shop_of
 from core.api.parameters import IDEMPOTENCY_KEY
 from core.api.schema import refuses
-from core.errors import DomainError, NotFound
+from core.errors import NotFound
 from core.idempotency import run_once
 from rewards.api import shop_serializers as shapes
+from rewards.api.serializers import BalanceOutput, LoyaltyStatusOutput
 from rewards.selectors.balance import balance, loyalty_status
 from rewards.services.adjustment import AdjustmentKeyReused, AdjustmentOutOfRange, adjust_points
-
-
-class ShopKeyNeeded(DomainError):
-    """A partner's key speaks for no shop."""
-
-    code, status, title = "shop_key_needed", 403, "This key speaks for no shop"
 
 
 def member_id(external_id: str) -> int:
@@ -53,8 +48,8 @@ class ShopMemberView(APIView):
     def get(self, request: Request, external_id: str) -> Response:
         """A member's points and tier."""
         user_id, now = member_id(external_id), timezone.now()
-        points: dict[str, Any] = shapes.BalanceOutput(balance(user_id, at=now)).data
-        tier: dict[str, Any] = shapes.LoyaltyStatusOutput(loyalty_status(user_id, at=now)).data
+        points: dict[str, Any] = BalanceOutput(balance(user_id, at=now)).data
+        tier: dict[str, Any] = LoyaltyStatusOutput(loyalty_status(user_id, at=now)).data
         return Response({"external_id": external_id, **points, **tier})
 
 
@@ -76,16 +71,14 @@ class ShopPointsView(APIView):
         return run_once(request, lambda: self._adjust(request, external_id))
 
     def _adjust(self, request: Request, external_id: str) -> Response:
-        caller: KeyAuth = request.auth
-        if not caller.shop:
-            raise ShopKeyNeeded
+        shop, key = shop_of(request)
         body = shapes.PointsInput.parse(request)
         adjusted = adjust_points(
             user_id=member_id(external_id),
             points=body["points"],
             reason=body["reason"],
-            key=f"{caller.shop}:{body['key']}",
-            actor=caller.actor,
+            key=f"{shop}:{body['key']}",
+            actor=key.actor,
             at=timezone.now(),
         )
         named = {"external_id": external_id, "key": body["key"], "points": body["points"]}

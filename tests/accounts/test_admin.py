@@ -1,10 +1,18 @@
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import PhoneChallenge, RefreshToken, SocialIdentity, User
+from accounts.services.keys import make_key
+from accounts.services.phone_codes import send_code
+from accounts.services.tokens import issue_refresh_token
+from core.contracts import Actor
+from core.models import AuditEntry
 from tests.accounts.factories import make_user
 from tests.orders.factories import make_order
 
@@ -105,3 +113,116 @@ def test_staff_sign_in_to_the_admin_by_email(client):
     make_user("boss", email="boss@example.com", password="green bicycle", is_staff=True, is_superuser=True)
     form = {"username": "Boss@example.com", "password": "green bicycle"}
     assert client.post("/admin/login/?next=/admin/", form)["Location"] == "/admin/"
+
+
+def change_form(user, **changed):
+    form = {
+        "username": user.username,
+        "email": user.email or "",
+        "phone": user.phone or "",
+        "is_active": "on",
+    }
+    return {**form, **changed}
+
+
+def change_page(user):
+    return reverse("admin:accounts_user_change", args=[user.pk])
+
+
+def test_blocking_on_the_page_ends_sessions_and_is_audited(boss):
+    user = make_user("thandi")
+    issue_refresh_token(user.pk, at=timezone.now())
+    form = change_form(user, first_name="T")
+    assert boss.post(change_page(user), form).status_code == 302
+    assert AuditEntry.objects.count() == 0
+    del form["is_active"]
+    assert boss.post(change_page(user), form).status_code == 302
+    user.refresh_from_db()
+    assert (user.is_active, user.first_name, user.tokens_valid_from is None) == (False, "T", False)
+    assert RefreshToken.objects.get().revoked_at is not None
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.target) == (
+        "staff:boss",
+        "member.block",
+        f"accounts.user:{user.pk}",
+    )
+    assert boss.post(change_page(user), form | {"is_active": "on"}).status_code == 302
+    assert AuditEntry.objects.filter(action="member.unblock").count() == 1
+    user.refresh_from_db()
+    assert user.is_active is True
+
+
+def test_nobody_shuts_themselves_out(boss):
+    own = User.objects.get(username="boss")
+    form = change_form(own, is_staff="on", is_superuser="on")
+    del form["is_active"]
+    assert boss.post(change_page(own), form).status_code == 302
+    own.refresh_from_db()
+    assert own.is_active is True
+
+
+def test_a_phone_or_email_that_staff_changed_is_not_a_proven_one(boss):
+    now = timezone.now()
+    user = make_user(
+        "t", email="t@example.com", phone="+27821234567", phone_verified_at=now, email_verified_at=now
+    )
+    assert boss.post(change_page(user), change_form(user, phone="+27821234568")).status_code == 302
+    user.refresh_from_db()
+    assert (user.phone_verified_at, user.email_verified_at) == (None, now)
+    entry = AuditEntry.objects.get(action="member.contact")
+    assert (entry.before, entry.after) == ({"phone": "+27821234567"}, {"phone": "+27821234568"})
+
+
+def test_who_may_edit_and_not_block_blocks_nobody(clerk):
+    user = make_user("thandi")
+    form = change_form(user)
+    del form["is_active"]
+    assert clerk.post(change_page(user), form).status_code == 302
+    clerk.post(LIST, {"action": "block", "_selected_action": [user.pk]})
+    user.refresh_from_db()
+    assert user.is_active is True
+
+
+def test_codes_and_identities_are_looked_at_and_show_no_secret(boss, settings):
+    settings.OTP_SENDER = "tests.fakes.phones.send"
+    send_code(phone="+27821234567", address="203.0.113.9", at=timezone.now())
+    challenge = PhoneChallenge.objects.get()
+    for page in ("", f"{challenge.pk}/change/"):
+        content = boss.get(f"/admin/accounts/phonechallenge/{page}").content.decode()
+        assert "+27821234567" in content
+        assert challenge.code_hash not in content
+    assert (
+        boss.post(f"/admin/accounts/phonechallenge/{challenge.pk}/delete/", {"post": "yes"}).status_code
+        == 403
+    )
+    identity = SocialIdentity.objects.create(
+        user=make_user("thandi"), provider="google", subject="person-1", last_used_at=timezone.now()
+    )
+    assert b"thandi" in boss.get("/admin/accounts/socialidentity/?q=tha").content
+    page = f"/admin/accounts/socialidentity/{identity.pk}/delete/"
+    assert boss.post(page, {"post": "yes"}).status_code == 302
+    assert SocialIdentity.objects.count() == 0
+    assert AuditEntry.objects.get().action == "identity.unlink"
+
+
+@pytest.mark.parametrize("model", ["apikey", "phonechallenge", "socialidentity"])
+def test_lists_cost_the_same_for_one_row_and_for_ten(boss, model, django_assert_num_queries):
+    def make(number):
+        at = timezone.now()
+        if model == "apikey":
+            boss_id = User.objects.get(username="boss").pk
+            make_key(name=f"k{number}", scopes=["orders:read"], actor=Actor("staff:boss", boss_id), at=at)
+        elif model == "phonechallenge":
+            PhoneChallenge.objects.create(phone="+2782", code_hash="x", expires_at=at + timedelta(seconds=9))
+        else:
+            SocialIdentity.objects.create(
+                user=make_user(), provider="google", subject=str(number), last_used_at=at
+            )
+
+    make(0)
+    with CaptureQueriesContext(connection) as few:
+        assert boss.get(f"/admin/accounts/{model}/").status_code == 200
+    for number in range(1, 10):
+        make(number)
+    with django_assert_num_queries(len(few)):
+        boss.get(f"/admin/accounts/{model}/")

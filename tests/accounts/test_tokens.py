@@ -47,8 +47,14 @@ def test_one_sees_ones_own_account_and_only_that():
         "username": "thandi",
         "email": "thandi@example.com",
         "phone": "+27821234567",
+        "email_verified": False,
+        "phone_verified": False,
         "first_name": "Thandi",
         "last_name": "N",
+        "avatar": None,
+        "language": "en",
+        "time_zone": "Africa/Johannesburg",
+        "preferences": {},
         "is_staff": False,
     }
 

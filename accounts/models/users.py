@@ -1,4 +1,4 @@
-"""Users of the API and the admin, and the refresh tokens that they hold."""
+"""Users of the API and the admin."""
 
 from typing import ClassVar
 
@@ -6,10 +6,12 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
 from core.models import Stamped
+
+LANGUAGE = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?\Z"
 
 
 class MemberManager(UserManager["User"]):
@@ -44,11 +46,40 @@ class User(AbstractUser, Stamped):
     )
     stream_chat_user_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
     last_token_refresh = models.DateTimeField(null=True, blank=True)
+    phone_verified_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a code sent to this phone was last given back."
+    )
+    email_verified_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a message sent to this e-mail was last answered."
+    )
+    tokens_valid_from = models.DateTimeField(
+        null=True, blank=True, help_text="Access tokens issued until then are refused."
+    )
+    language = models.CharField(
+        max_length=12,
+        default="en",
+        db_default="en",
+        validators=[RegexValidator(LANGUAGE, "Give a language tag: en, zu, en-ZA.")],
+    )
+    time_zone = models.CharField(
+        max_length=64, default="Africa/Johannesburg", db_default="Africa/Johannesburg"
+    )
+    preferences = models.JSONField(
+        default=dict, db_default=Value({}, models.JSONField()), blank=True, help_text="The app's own."
+    )
+    avatar = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The picture's file under MEDIA_ROOT.",
+    )
 
     objects: ClassVar[MemberManager] = MemberManager()
 
     class Meta:
         db_table = "users"
+        permissions = [("block_user", "Can block members and let them in again")]
         constraints = [
             models.UniqueConstraint(
                 Lower("email"),
@@ -65,25 +96,3 @@ class User(AbstractUser, Stamped):
         super().clean()
         if "@" in self.username and self.username.lower() != (self.email or "").lower():
             raise ValidationError({"username": "A username with @ must be the member's own e-mail."})
-
-
-class RefreshToken(Stamped):
-    """A long-lived token, kept only as its SHA-256; all that follow from one sign-in are one family."""
-
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
-    hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, in hex.")
-    family = models.UUIDField(db_index=True)
-    expires_at = models.DateTimeField(db_index=True)
-    used_at = models.DateTimeField(null=True)
-    revoked_at = models.DateTimeField(null=True)
-
-    class Meta:
-        db_table = "refresh_tokens"
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(expires_at__gt=models.F("created_at")), name="refresh_tokens_expire_later"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"refresh token {self.pk} of user {self.user_id}"

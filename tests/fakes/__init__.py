@@ -1,0 +1,1 @@
+"""Servers and senders that stand in for the outside world."""
