@@ -138,8 +138,8 @@ class OrderInput(Input):
             attrs["sums"] = sums
             if "total" not in given:
                 errors["total"] = ["This field is required with lines."]
-            for field, message in wrong_sums(sums, given):
-                errors.setdefault(field, [message])
+            if not errors:
+                errors.update({field: [message] for field, message in wrong_sums(sums, given)})
         elif given:
             for field in given.keys() - {"total"}:
                 errors[field] = ["Without lines only a total can be told."]
