@@ -119,7 +119,10 @@ def _malformed(order: Sent, rng: random.Random, tag: str, now: datetime) -> Sent
         (lambda: body.pop("member"), ("order_incomplete", "member")),
         (lambda: body.update(member={"phone": "+27820000000"}), ("member_unknown", "member.phone")),
         (
-            lambda: body.update(placed_at=(now + timedelta(days=1)).isoformat()),
+            lambda: (
+                body.pop("delivered_at", 0),
+                body.update(placed_at=(now + timedelta(days=1)).isoformat()),
+            ),
             ("times_disagree", "placed_at"),
         ),
     ]
