@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from core.outbox import Message, subscriber
 from orders.contracts import ORDER_CANCELLED, ORDER_DELIVERED, RETURN_WAITING
-from orders.services.shop_returns import apply_waiting_returns
+from orders.services.shop_waiting import apply_waiting_returns
 
 
 @subscriber("orders.waiting_returns", topics=[ORDER_DELIVERED, ORDER_CANCELLED, RETURN_WAITING], batch=1000)

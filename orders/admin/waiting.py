@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from core.admin import ReadOnly
 from core.contracts import Actor
-from orders.services.shop_returns import retry_waiting_returns
+from orders.services.shop_waiting import retry_waiting_returns
 from orders.shop_models import WaitingReturn
 
 

@@ -31,8 +31,9 @@ from orders.services.returns import (
 )
 from orders.services.shop_new import OrderIncomplete, TimesDisagree
 from orders.services.shop_orders import put_order, put_orders
-from orders.services.shop_returns import TakenBack, take_shop_return
+from orders.services.shop_returns import TakenBack
 from orders.services.shop_updates import OrderFixed, OrderOfAnotherMember
+from orders.services.shop_waiting import take_shop_return
 from orders.services.steps import StepNotAllowed
 from orders.shop_rules import ShopOrder
 from orders.shop_selectors import shop_order

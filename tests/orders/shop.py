@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from core.contracts import Actor
 from orders.rules import Status
 from orders.services.shop_orders import Outcome, put_order
-from orders.services.shop_returns import ReturnedLine, ShopReturn, TakenBack, take_shop_return
+from orders.services.shop_returns import ReturnedLine, ShopReturn, TakenBack
+from orders.services.shop_waiting import take_shop_return
 from orders.shop_rules import ShopLine, ShopOrder, only_total, sums_of
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=ZoneInfo("Africa/Johannesburg"))

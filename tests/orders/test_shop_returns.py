@@ -13,7 +13,7 @@ from orders.services.returns import (
     ReturnBeyondBought,
     ReturnReferenceTaken,
 )
-from orders.services.shop_returns import apply_waiting_returns, retry_waiting_returns
+from orders.services.shop_waiting import apply_waiting_returns, retry_waiting_returns
 from orders.services.steps import move_order
 from orders.shop_models import WaitingReturn
 from tests.concurrency import together
