@@ -18,7 +18,7 @@ from tests.accounts.factories import make_user
 from tests.catalog.factories import make_product
 from tests.concurrency import together
 from tests.orders.factories import line, priced
-from tests.orders.shop import HOUR, KEY, NOW, SHOP, D, give_back, put, sold, told
+from tests.orders.telling import HOUR, KEY, NOW, SHOP, D, give_back, put, sold, told
 
 pytestmark = pytest.mark.django_db
 

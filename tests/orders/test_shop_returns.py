@@ -17,7 +17,7 @@ from orders.services.shop_waiting import apply_waiting_returns, retry_waiting_re
 from orders.services.steps import move_order
 from orders.shop_models import WaitingReturn
 from tests.concurrency import together
-from tests.orders.shop import HOUR, NOW, SHOP, give_back, put, sold, told
+from tests.orders.telling import HOUR, NOW, SHOP, give_back, put, sold, told
 
 pytestmark = pytest.mark.django_db
 

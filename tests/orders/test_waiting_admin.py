@@ -7,7 +7,7 @@ from core import outbox
 from core.models import AuditEntry
 from orders.shop_models import WaitingReturn
 from tests.accounts.factories import make_user
-from tests.orders.shop import give_back, put, sold, told
+from tests.orders.telling import give_back, put, sold, told
 
 pytestmark = pytest.mark.django_db
 
