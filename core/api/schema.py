@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 
@@ -29,6 +29,14 @@ class ProblemSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="With code invalid: each wrong field and what is wrong with it.",
     )
+
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Your own name for this call: sent again with it, the call takes effect once.",
+)
 
 
 def refuses(*errors: type[DomainError]) -> Callable[[Method], Method]:

@@ -18,9 +18,8 @@ from accounts.facade import (
     ShopKeyNeeded,
     shop_of,
 )
-from core.api.parameters import IDEMPOTENCY_KEY
 from core.api.problems import printable, problem_of
-from core.api.schema import refuses
+from core.api.schema import IDEMPOTENCY_KEY, refuses
 from core.idempotency import run_once
 from orders.api import shop_serializers as shapes
 from orders.services.returns import (

@@ -14,8 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.facade import ApiKeyAuthentication, HasScope, ShopKeyNeeded, shop_of
-from core.api.parameters import IDEMPOTENCY_KEY
-from core.api.schema import refuses
+from core.api.schema import IDEMPOTENCY_KEY, refuses
 from core.errors import NotFound
 from core.idempotency import run_once
 from rewards.api import shop_serializers as shapes

@@ -8,8 +8,7 @@ from rest_framework.views import APIView
 
 from core.api.caller import caller_id
 from core.api.paging import CursorPage
-from core.api.parameters import IDEMPOTENCY_KEY
-from core.api.schema import refuses
+from core.api.schema import IDEMPOTENCY_KEY, refuses
 from core.idempotency import idempotency_key, run_once
 from rewards.api import serializers as shapes
 from rewards.models import EarningRule
