@@ -18,5 +18,15 @@ class MemberRow:
     joined_at: datetime
     username: str = ""
     email: str | None = None
+    phone: str | None = None
     first_name: str = ""
     last_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberClaim:
+    """Who a shop says somebody is, for `identify_members`; at least one of the three is given."""
+
+    external_id: str | None = None
+    phone: str | None = None
+    email: str | None = None

@@ -1,9 +1,17 @@
 """What other apps may call of accounts."""
 
-from accounts.api.keys import ApiKeyAuthentication, HasScope, InsufficientScope, KeyAuth
+from accounts.api.keys import (
+    ApiKeyAuthentication,
+    HasScope,
+    InsufficientScope,
+    KeyAuth,
+    ShopKeyNeeded,
+    shop_of,
+)
 from accounts.phones import NotAPhone, e164
 from accounts.roles import CATALOGUE_EDITOR, LOYALTY_MANAGER, OPERATOR, SUPPORT_AGENT, allow
 from accounts.scopes import register_scope
+from accounts.services.identifying import MembersDisagree, MemberUnknown, identify_members
 from accounts.services.limits import TooManyAttempts, take
 from accounts.services.members import ensure_members, register_member
 from accounts.services.tokens import issue_access_token
@@ -17,13 +25,18 @@ __all__ = [
     "HasScope",
     "InsufficientScope",
     "KeyAuth",
+    "MemberUnknown",
+    "MembersDisagree",
     "NotAPhone",
+    "ShopKeyNeeded",
     "TooManyAttempts",
     "allow",
     "e164",
     "ensure_members",
+    "identify_members",
     "issue_access_token",
     "register_member",
     "register_scope",
+    "shop_of",
     "take",
 ]

@@ -23,7 +23,9 @@ class CategoryRow:
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """One product for `ensure_products`; price in rand. Without a stock, it sells whatever there is."""
+    """One product for `ensure_products`; price in rand. Without a stock, it sells whatever there is; without
+    `is_active` it is on no list.
+    """
 
     sku: str
     name: str
@@ -35,6 +37,7 @@ class ProductRow:
     variant_of_id: int | None = None
     attributes: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     stock: int | None = None
+    is_active: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ ORDER_CANCELLED = "order.cancelled"
 ORDER_REFUND_DUE = "order.refund_due"
 """Topic: money of a paid order goes back. Payload {order_id, user_id, amount, reference}: rand as a string
 with two decimals, and a name for this refund that is unique within the order."""
+RETURN_WAITING = "return.waiting"
+"""Topic: a return came before its order was delivered. Payload {waiting_return_id}."""
 
 SHOP = "markethub"
 """The name of our own shop; orders of partner shops carry theirs."""

@@ -19,6 +19,7 @@ from orders.checkout_models import (  # noqa: F401
 from orders.contracts import SHOP
 from orders.imports.models import ImportDocument, ImportFile, ImportReject, ImportRow  # noqa: F401
 from orders.rules import Status
+from orders.shop_models import WaitingReturn  # noqa: F401
 
 STATUS_CHOICES = [(status.value, status.value.replace("_", " ").capitalize()) for status in Status]
 

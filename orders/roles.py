@@ -5,3 +5,5 @@ from accounts.facade import LOYALTY_MANAGER, OPERATOR, SUPPORT_AGENT, allow
 allow(SUPPORT_AGENT, "orders.view_order", "orders.change_order")
 allow(LOYALTY_MANAGER, "orders.view_order")
 allow(OPERATOR, "orders.view_order", "orders.change_order")
+allow(SUPPORT_AGENT, "orders.view_waitingreturn", "orders.retry_waitingreturn")
+allow(OPERATOR, "orders.view_waitingreturn", "orders.retry_waitingreturn")

@@ -110,7 +110,8 @@ def call(client: APIClient, method: str, path: str) -> Any:
 
 def key_client(*scopes: str) -> APIClient:
     number = len(scopes)
-    made = make_key(name=f"key {number} {scopes}"[:100], scopes=scopes, actor=SYSTEM, at=timezone.now())
+    name = f"key {number} {scopes}"[:100]
+    made = make_key(name=name, shop="corner", scopes=scopes, actor=SYSTEM, at=timezone.now())
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Api-Key {made.key}")
     return client

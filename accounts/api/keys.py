@@ -23,6 +23,12 @@ class InsufficientScope(DomainError):
     code, status, title = "insufficient_scope", 403, "This key may not do that"
 
 
+class ShopKeyNeeded(DomainError):
+    """A partner's key speaks for no shop."""
+
+    code, status, title = "shop_key_needed", 403, "This key speaks for no shop"
+
+
 @dataclass(frozen=True, slots=True)
 class KeyAuth:
     """What `request.auth` is in a call by key."""
@@ -41,6 +47,19 @@ class KeyAuth:
     def actor(self) -> Actor:
         """Who the audit trail says it was."""
         return Actor(f"key:{self.name}")
+
+
+def shop_of(request: Request) -> tuple[str, KeyAuth]:
+    """Return the shop that the caller's key speaks for, and the key; for views that only keys reach.
+
+    Raises:
+        ShopKeyNeeded: it is a partner's key, which speaks for none.
+    """
+    key = request.auth
+    assert isinstance(key, KeyAuth)  # HasScope lets nobody else in
+    if not key.shop:
+        raise ShopKeyNeeded
+    return key.shop, key
 
 
 class KeyHolder:

@@ -127,9 +127,9 @@ def ensure_members(rows: Iterable[MemberRow]) -> dict[str, int]:
     """Return the user id of every row's `external_id`, making those who are not there yet.
 
     Members who exist are not changed; of several rows of one member the first counts. New members have no
-    usable password, and `member.joined` is published for each. A username or e-mail that another user has
-    is not taken from them: the new member gets a random ending to the name, and no e-mail. A handful of
-    statements for any number of rows.
+    usable password, and `member.joined` is published for each. A username, e-mail or phone that another
+    user has is not taken from them: the new member gets a random ending to the name, and neither e-mail nor
+    phone. A handful of statements for any number of rows.
     """
     by_external_id: dict[str, MemberRow] = {}
     for row in rows:
@@ -168,13 +168,13 @@ def _insert(rows: Sequence[MemberRow], *, renamed: bool) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO users (external_id, username, email, first_name, last_name, password, date_joined,
-                               is_active, is_staff, is_superuser, created_at, updated_at)
-            SELECT external_id, username, email, first_name, last_name, password, joined_at,
-                   true, false, false, now(), now()
-            FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            INSERT INTO users (external_id, username, email, phone, first_name, last_name, password,
+                               date_joined, is_active, is_staff, is_superuser, created_at, updated_at)
+            SELECT external_id, username, email, phone, first_name, last_name, password,
+                   joined_at, true, false, false, now(), now()
+            FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
                         %s::timestamptz[])
-                AS given (external_id, username, email, first_name, last_name, password, joined_at)
+                AS given (external_id, username, email, phone, first_name, last_name, password, joined_at)
             ON CONFLICT DO NOTHING
             RETURNING external_id, id
             """,
@@ -182,6 +182,7 @@ def _insert(rows: Sequence[MemberRow], *, renamed: bool) -> dict[str, int]:
                 [row.external_id for row in rows],
                 [username(row) for row in rows],
                 emails,
+                [None if renamed else row.phone or None for row in rows],
                 [row.first_name[:150] for row in rows],
                 [row.last_name[:150] for row in rows],
                 [make_password(None) for _ in rows],

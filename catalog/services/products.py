@@ -60,13 +60,13 @@ def ensure_products(rows: Iterable[ProductRow]) -> dict[str, int]:
             INSERT INTO products (sku, name, price, category_id, image_url, description, is_active,
                                   brand_id, variant_of_id, attributes, stock, stock_is_tracked,
                                   created_at, updated_at)
-            SELECT sku, name, price, category_id, image_url, description, true,
+            SELECT sku, name, price, category_id, image_url, description, is_active,
                    brand_id, variant_of_id, attributes::jsonb, coalesce(stock, 0), stock IS NOT NULL,
                    now(), now()
             FROM unnest(%s::text[], %s::text[], %s::numeric[], %s::bigint[], %s::text[], %s::text[],
-                        %s::bigint[], %s::bigint[], %s::text[], %s::int[])
+                        %s::bigint[], %s::bigint[], %s::text[], %s::int[], %s::bool[])
                 AS given (sku, name, price, category_id, image_url, description,
-                          brand_id, variant_of_id, attributes, stock)
+                          brand_id, variant_of_id, attributes, stock, is_active)
             ON CONFLICT (sku) DO NOTHING
             """,
             [
@@ -80,6 +80,7 @@ def ensure_products(rows: Iterable[ProductRow]) -> dict[str, int]:
                 [row.variant_of_id for row in missing],
                 [json.dumps(dict(row.attributes)) for row in missing],
                 [row.stock for row in missing],
+                [row.is_active for row in missing],
             ],
         )
     return ids | _ids_of([row.sku for row in missing])

@@ -1,5 +1,6 @@
 """Serializer fields that every app shares."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -21,6 +22,18 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return str(super().to_internal_value(data))
+
+
+class Moment(serializers.DateTimeField):
+    """A time within the years that anything here could know; without an offset it is local."""
+
+    default_error_messages = {"out_of_range": "Between the years 1970 and 2200."}
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = super().to_internal_value(value)
+        if not 1970 < moment.astimezone(UTC).year < 2200:
+            self.fail("out_of_range")
+        return moment
 
 
 class RowId(serializers.IntegerField):

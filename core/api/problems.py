@@ -37,16 +37,26 @@ def problem(status: int, code: str, title: str, detail: str | None = None, **fac
     }
 
 
+def problem_of(refusal: DomainError | exceptions.ValidationError) -> dict[str, Any]:
+    """Build the problem answer of a refusal; a batch gives one for each of its refused parts."""
+    if isinstance(refusal, DomainError):
+        return problem(refusal.status, refusal.code, refusal.title, refusal.detail, **refusal.facts)
+    return problem(
+        400, "invalid", "Invalid input", "Some fields are wrong.", errors=_by_field(refusal.detail)
+    )
+
+
+def printable(sent: str) -> str:
+    """Return what a caller sent so that it can be sent back: JSON may hold halves of characters."""
+    return sent.encode(errors="replace").decode()
+
+
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """Render what a view raised; None, for what nobody expected, lets Django log it and answer 500."""
     headers: dict[str, str] = {}
-    if isinstance(exc, DomainError):
-        body = problem(exc.status, exc.code, exc.title, exc.detail, **exc.facts)
-        headers.update(exc.headers)
-    elif isinstance(exc, exceptions.ValidationError):
-        body = problem(
-            400, "invalid", "Invalid input", "Some fields are wrong.", errors=_by_field(exc.detail)
-        )
+    if isinstance(exc, DomainError | exceptions.ValidationError):
+        body = problem_of(exc)
+        headers.update(getattr(exc, "headers", {}))
     elif isinstance(exc, exceptions.APIException):
         body = _of_api_exception(exc)
         if exc.status_code >= 500:
@@ -142,4 +152,4 @@ def _messages(detail: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
             here = (*path, str(position)) if isinstance(inner, Mapping | list) else path
             yield from _messages(inner, here)
     else:
-        yield path, str(detail)
+        yield path, printable(str(detail))

@@ -3,5 +3,6 @@
 from orders.admin.order import OrderAdmin
 from orders.admin.return_requests import ReturnRequestAdmin
 from orders.admin.settings import CheckoutSettingsAdmin
+from orders.admin.waiting import WaitingReturnAdmin
 
-__all__ = ["CheckoutSettingsAdmin", "OrderAdmin", "ReturnRequestAdmin"]
+__all__ = ["CheckoutSettingsAdmin", "OrderAdmin", "ReturnRequestAdmin", "WaitingReturnAdmin"]

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from orders.api import views
+from orders.api import shop_urls, views
 
 urlpatterns = [
+    *shop_urls.urlpatterns,
     path("orders/", views.OrdersView.as_view()),
     path("orders/quote/", views.QuoteView.as_view()),
     path("orders/<int:order_id>/", views.OrderView.as_view()),

@@ -3,18 +3,16 @@
 A fixed number of statements for any number of orders, in the caller's transaction.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from catalog.facade import product_snapshots
 from core import outbox
 from core.contracts import SYSTEM, Actor
 from orders.contracts import ORDER_DELIVERED, ZERO, DeliveredOrder
 from orders.rules import order_total
+from orders.services.item_copy import copy_items
 from orders.services.placing import UnknownProducts
 
 
@@ -97,42 +95,18 @@ def _insert_orders(orders: Sequence[DeliveredOrder]) -> dict[tuple[str, str], in
 
 
 def _copy_items(orders: Mapping[int, DeliveredOrder]) -> None:
-    """Write the lines with COPY: an import has twenty times as many of them as orders."""
     wanted = {line.product_id for order in orders.values() for line in order.lines}
     products = product_snapshots(wanted)
     if unknown := sorted(wanted - products.keys()):
         raise UnknownProducts(product_ids=unknown)
-    stamp = timezone.now().isoformat()
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    for order_id, order in orders.items():
-        for position, line in enumerate(order.lines, start=1):
-            product = products[line.product_id]
-            writer.writerow(
-                (
-                    *(
-                        order_id,
-                        position,
-                        line.product_id,
-                        product.sku,
-                        product.name,
-                        line.qty,
-                        line.unit_price,
-                    ),
-                    *(line.discount, line.points_value, 0, stamp, stamp),
-                )
-            )
-    buffer.seek(0)
-    # Django turns the driver's errors into its own only where it knows the call.
-    with connection.wrap_database_errors, connection.cursor() as cursor:
-        cursor.copy_expert(
-            """
-            COPY order_items (order_id, position, product_id, sku, name, qty, unit_price, discount,
-                              points_value, returned_qty, created_at, updated_at)
-            FROM STDIN WITH (FORMAT csv, FORCE_NOT_NULL (sku, name))
-            """,
-            buffer,
+    copy_items(
+        (
+            *(order_id, position, line.product_id, products[line.product_id].sku),
+            *(products[line.product_id].name, line.qty, line.unit_price, line.discount, line.points_value),
         )
+        for order_id, order in orders.items()
+        for position, line in enumerate(order.lines, start=1)
+    )
 
 
 def _insert_delivery_steps(order_ids: Sequence[int], *, actor: Actor, reason: str) -> None:

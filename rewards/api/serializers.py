@@ -1,27 +1,14 @@
 """The shapes of the rewards API."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework import serializers
 
-from core.api.fields import Money, Text
+from core.api.fields import Moment, Money, Text
 from core.api.serializers import Input
 from rewards.models import EarningRule, PointsTransaction, UserVoucher
 from rewards.models.programme import BenefitType
 from rewards.services.adjustment import MOST_POINTS
-
-
-class Moment(serializers.DateTimeField):
-    """A time within the years that the ledger could know; without an offset it is local."""
-
-    default_error_messages = {"out_of_range": "Between the years 1970 and 2200."}
-
-    def to_internal_value(self, value: Any) -> datetime:
-        moment = super().to_internal_value(value)
-        if not 1970 < moment.astimezone(UTC).year < 2200:
-            self.fail("out_of_range")
-        return moment
 
 
 class BalanceQuery(Input):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from rewards.api import views
+from rewards.api import shop_urls, views
 
 urlpatterns = [
     path("rewards/balance/", views.BalanceView.as_view()),
@@ -15,4 +15,5 @@ urlpatterns = [
     path("rewards/transactions/", views.TransactionsView.as_view()),
     path("rewards/transactions/<int:transaction_id>/", views.TransactionView.as_view()),
     path("rewards/expiring/", views.ExpiringView.as_view()),
+    *shop_urls.urlpatterns,
 ]

@@ -18,3 +18,9 @@ def told() -> Iterator[Callable[[], list[tuple[str, int, int]]]]:
     messages = OutboxMessage.objects.filter(subscriber="probe").order_by("id")
     yield lambda: list(messages.values_list("topic", "payload__order_id", "payload__user_id"))
     outbox._subscriptions.pop("probe")
+
+
+@pytest.fixture
+def told_topics(told: Callable[[], list[tuple[str, int, int]]]) -> Callable[[], list[str]]:
+    """The topics alone of what a subscriber has been told, oldest first."""
+    return lambda: [topic for topic, *_ in told()]

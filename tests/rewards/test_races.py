@@ -80,7 +80,7 @@ def test_mistake_5_fifty_deliveries_of_one_orders_message_earn_once():
     OutboxMessage.objects.all().delete()
     announce(order, *[ORDER_DELIVERED] * 50)
     together(*[lambda: outbox.deliver("rewards.purchases")] * 8)
-    assert outbox.pending() == 0
+    assert outbox.pending("rewards.purchases") == 0
     assert list(PointsTransaction.objects.values_list("points", flat=True)) == [100]
     together(*[lambda: calculate_order_points(order.pk)] * 8)
     assert UserPoints.objects.get().current_points == 100
