@@ -254,8 +254,8 @@ def with_everything(funded):
             "a reversal or a taking has no more allocations than points",
         ),
         (
-            "UPDATE point_lots l SET points = l.points + 1, remaining = l.remaining + 1 FROM points_transactions t"
-            " WHERE t.id = transaction_id AND t.transaction_type = 'earned'",
+            "UPDATE point_lots l SET points = l.points + 1, remaining = l.remaining + 1"
+            " FROM points_transactions t WHERE t.id = transaction_id AND t.transaction_type = 'earned'",
             "a credit is its lot and what it gave back to others",
         ),
         (
