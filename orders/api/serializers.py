@@ -3,7 +3,6 @@
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.request import Request
 
 from core.api.fields import Money, RowId, Text
 from core.api.images import ImageUpload
@@ -246,11 +245,6 @@ class PicturesInput(Input):
         max_length=MOST_PICTURES,
         help_text=f"JPEG, PNG or WebP, up to 2 MB each; a request has at most {MOST_PICTURES}.",
     )
-
-    @classmethod
-    def parse(cls, request: Request) -> dict[str, Any]:
-        """Read a multipart body, where a list is a field that is there several times."""
-        return cls._validated(request.data)
 
 
 class PictureOutput(serializers.Serializer[Any]):
