@@ -74,7 +74,7 @@ class Phone(Text):
             self.fail("not_a_phone")
 
 
-class MemberInput(serializers.Serializer[Any]):
+class ShopOrderMemberInput(serializers.Serializer[Any]):
     external_id = Text(
         max_length=100,
         required=False,
@@ -90,7 +90,7 @@ class MemberInput(serializers.Serializer[Any]):
         return attrs
 
 
-class LineInput(serializers.Serializer[Any]):
+class ShopLineInput(serializers.Serializer[Any]):
     sku = Text(max_length=_LONGEST_SKU)
     name = Text(max_length=255, required=False, default="", help_text="As it was called.")
     qty = serializers.IntegerField(min_value=1, max_value=_MOST_PIECES)
@@ -100,13 +100,13 @@ class LineInput(serializers.Serializer[Any]):
     )
 
 
-class OrderInput(Input):
+class ShopOrderInput(Input):
     """What is left out of an order that is there stays as it is."""
 
-    member = MemberInput(required=False)
+    member = ShopOrderMemberInput(required=False)
     status = serializers.ChoiceField(TOLD_STATUSES, required=False, help_text="A new order is pending.")
     currency = serializers.ChoiceField(["ZAR"], required=False)
-    lines = serializers.ListField(child=LineInput(), required=False, max_length=MOST_LINES)
+    lines = serializers.ListField(child=ShopLineInput(), required=False, max_length=MOST_LINES)
     subtotal = Money(min_value=Decimal(0), required=False)
     discount = Money(min_value=Decimal(0), required=False, help_text="The sum of the lines' discounts.")
     shipping = Money(min_value=Decimal(0), required=False)
@@ -151,17 +151,17 @@ class OrderInput(Input):
         return attrs
 
 
-class NumberedOrderInput(OrderInput):
+class ShopNumberedOrderInput(ShopOrderInput):
     number = Number()
 
 
-class BatchShape(Input):
+class ShopBatchShape(Input):
     """A batch for the schema; each of its orders is read by itself."""
 
-    orders = serializers.ListField(child=NumberedOrderInput(), min_length=1, max_length=MOST_ORDERS)
+    orders = serializers.ListField(child=ShopNumberedOrderInput(), min_length=1, max_length=MOST_ORDERS)
 
 
-class BatchInput(Input):
+class ShopBatchInput(Input):
     orders = serializers.ListField(min_length=1, max_length=MOST_ORDERS)
 
 
@@ -169,7 +169,7 @@ class OrderReader:
     """Reads any number of orders of one shop; to make a serializer costs more than to read with it."""
 
     def __init__(self, shop: str) -> None:
-        self._order = OrderInput(context={"shop": shop})
+        self._order = ShopOrderInput(context={"shop": shop})
         self._number = Number()
 
     def number(self, sent: Any) -> str:
@@ -216,7 +216,7 @@ def _told(number: str, read: Mapping[str, Any]) -> ShopOrder:
     )
 
 
-class OutcomeOutput(serializers.Serializer[Any]):
+class ShopOutcomeOutput(serializers.Serializer[Any]):
     index = serializers.IntegerField(help_text="The order's place in the request, from 0.")
     number = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(OUTCOMES)
@@ -225,19 +225,19 @@ class OutcomeOutput(serializers.Serializer[Any]):
     )
 
 
-class BatchOutput(serializers.Serializer[Any]):
+class ShopBatchOutput(serializers.Serializer[Any]):
     created = serializers.IntegerField()
     updated = serializers.IntegerField()
     unchanged = serializers.IntegerField()
     refused = serializers.IntegerField()
-    results = OutcomeOutput(many=True)
+    results = ShopOutcomeOutput(many=True)
 
 
-class KnownMemberOutput(serializers.Serializer[Any]):
+class ShopOrderMemberOutput(serializers.Serializer[Any]):
     external_id = serializers.CharField(allow_null=True)
 
 
-class OrderLineOutput(serializers.Serializer[Any]):
+class ShopOrderLineOutput(serializers.Serializer[Any]):
     position = serializers.IntegerField(help_text="1 is the first line.")
     sku = serializers.CharField()
     name = serializers.CharField()
@@ -248,13 +248,13 @@ class OrderLineOutput(serializers.Serializer[Any]):
     returned_qty = serializers.IntegerField()
 
 
-class OrderOutput(serializers.Serializer[Any]):
+class ShopOrderOutput(serializers.Serializer[Any]):
     shop = serializers.CharField()
     number = serializers.CharField()
     status = serializers.ChoiceField(STATUS_CHOICES)
-    member = KnownMemberOutput(source="user")
+    member = ShopOrderMemberOutput(source="user")
     currency = serializers.CharField()
-    lines = OrderLineOutput(source="items", many=True)
+    lines = ShopOrderLineOutput(source="items", many=True)
     subtotal = Money()
     discount = Money()
     points_value = Money()
@@ -269,7 +269,7 @@ class OrderOutput(serializers.Serializer[Any]):
     cancelled_at = serializers.DateTimeField(allow_null=True)
 
 
-class ReturnedLineInput(serializers.Serializer[Any]):
+class ShopReturnedLineInput(serializers.Serializer[Any]):
     sku = Text(max_length=_LONGEST_SKU, required=False)
     position = serializers.IntegerField(min_value=1, max_value=_MOST_PIECES, required=False)
     qty = serializers.IntegerField(min_value=1, max_value=_MOST_PIECES)
@@ -280,10 +280,10 @@ class ReturnedLineInput(serializers.Serializer[Any]):
         return attrs
 
 
-class ReturnInput(Input):
+class ShopReturnInput(Input):
     return_id = Text(max_length=64, help_text="Your own id of this return, once an order.")
     lines = serializers.ListField(
-        child=ReturnedLineInput(),
+        child=ShopReturnedLineInput(),
         required=False,
         min_length=1,
         max_length=MOST_LINES,
@@ -311,16 +311,18 @@ def told_return(number: str, read: Mapping[str, Any], *, now: datetime) -> ShopR
     )
 
 
-class ReturnLineOutput(serializers.Serializer[Any]):
+class ShopReturnLineOutput(serializers.Serializer[Any]):
     position = serializers.IntegerField(source="item.position")
     sku = serializers.CharField(source="item.sku")
     qty = serializers.IntegerField()
 
 
-class ReturnOutput(serializers.Serializer[Any]):
+class ShopReturnOutput(serializers.Serializer[Any]):
     number = serializers.CharField()
     return_id = serializers.CharField()
     status = serializers.ChoiceField(RETURN_STATES)
     order_status = serializers.ChoiceField(STATUS_CHOICES, allow_null=True, help_text="Null while it waits.")
-    lines = ReturnLineOutput(many=True, help_text="What came back of each line; nothing yet while it waits.")
+    lines = ShopReturnLineOutput(
+        many=True, help_text="What came back of each line; nothing yet while it waits."
+    )
     at = serializers.DateTimeField()

@@ -50,8 +50,8 @@ class ShopOrderView(ShopView):
     @extend_schema(
         operation_id="shop_order_put",
         tags=["shop"],
-        request=shapes.OrderInput,
-        responses={200: shapes.OrderOutput, 201: shapes.OrderOutput},
+        request=shapes.ShopOrderInput,
+        responses={200: shapes.ShopOrderOutput, 201: shapes.ShopOrderOutput},
     )
     @refuses(
         OrderIncomplete,
@@ -72,7 +72,7 @@ class ShopOrderView(ShopView):
         reader = shapes.OrderReader(shop)
         told = reader.order(reader.number(number), request.data)
         outcome = put_order(shop, told, actor=key.actor, at=timezone.now())
-        answer = shapes.OrderOutput(shop_order(shop, told.number)).data
+        answer = shapes.ShopOrderOutput(shop_order(shop, told.number)).data
         return Response(answer, status=201 if outcome.status == "created" else 200)
 
 
@@ -83,8 +83,8 @@ class ShopBatchView(ShopView):
         operation_id="shop_orders_batch",
         tags=["shop"],
         parameters=[IDEMPOTENCY_KEY],
-        request=shapes.BatchShape,
-        responses=shapes.BatchOutput,
+        request=shapes.ShopBatchShape,
+        responses=shapes.ShopBatchOutput,
     )
     @refuses(ShopKeyNeeded)
     def post(self, request: Request) -> Response:
@@ -96,7 +96,7 @@ class ShopBatchView(ShopView):
         reader = shapes.OrderReader(shop)
         results: list[dict[str, Any]] = []
         told: list[tuple[int, ShopOrder]] = []
-        for index, sent in enumerate(shapes.BatchInput.parse(request)["orders"]):
+        for index, sent in enumerate(shapes.ShopBatchInput.parse(request)["orders"]):
             results.append({"index": index, "number": _number_of(sent)})
             try:
                 told.append((index, reader.numbered(sent)))
@@ -121,8 +121,8 @@ class ShopReturnsView(ShopView):
         operation_id="shop_return",
         tags=["shop"],
         parameters=[IDEMPOTENCY_KEY],
-        request=shapes.ReturnInput,
-        responses={200: shapes.ReturnOutput, 201: shapes.ReturnOutput, 202: shapes.ReturnOutput},
+        request=shapes.ShopReturnInput,
+        responses={200: shapes.ShopReturnOutput, 201: shapes.ShopReturnOutput, 202: shapes.ShopReturnOutput},
     )
     @refuses(ReturnReferenceTaken, OrderNotReturnable, LineNotInOrder, ReturnBeyondBought, ShopKeyNeeded)
     def post(self, request: Request, number: str) -> Response:
@@ -132,15 +132,15 @@ class ShopReturnsView(ShopView):
     def _take_back(self, request: Request, number: str) -> Response:
         shop, key = shop_of(request)
         now = timezone.now()
-        read = shapes.ReturnInput.parse(request)
+        read = shapes.ShopReturnInput.parse(request)
         told = shapes.told_return(shapes.OrderReader(shop).number(number), read, now=now)
         taken = take_shop_return(shop, told, actor=key.actor, at=now)
         answer = {"number": told.number, "return_id": told.return_id}
         if taken.applied is None:
             waiting: dict[str, Any] = {"status": "waiting", "order_status": None, "lines": [], "at": told.at}
-            return Response(shapes.ReturnOutput(answer | waiting).data, status=202)
+            return Response(shapes.ShopReturnOutput(answer | waiting).data, status=202)
         return Response(
-            shapes.ReturnOutput(answer | _applied(taken)).data, status=201 if taken.is_new else 200
+            shapes.ShopReturnOutput(answer | _applied(taken)).data, status=201 if taken.is_new else 200
         )
 
 

@@ -13,11 +13,11 @@ from rewards.services.adjustment import MOST_POINTS
 _LONGEST_KEY = 100
 
 
-class MemberOutput(BalanceOutput, LoyaltyStatusOutput):
+class ShopMemberOutput(BalanceOutput, LoyaltyStatusOutput):
     external_id = serializers.CharField()
 
 
-class PointsInput(Input):
+class ShopPointsInput(Input):
     points = serializers.IntegerField(
         min_value=-MOST_POINTS, max_value=MOST_POINTS, help_text="Above 0 to add, below to take; not 0."
     )
@@ -29,7 +29,7 @@ class PointsInput(Input):
     )
 
 
-class PointsOutput(serializers.Serializer[Any]):
+class ShopPointsOutput(serializers.Serializer[Any]):
     external_id = serializers.CharField()
     key = serializers.CharField()
     points = serializers.IntegerField()

@@ -42,7 +42,7 @@ class ShopMemberView(APIView):
     permission_classes = [HasScope]
     scope: ClassVar[str] = "members:read"
 
-    @extend_schema(operation_id="shop_member", tags=["shop"], responses=shapes.MemberOutput)
+    @extend_schema(operation_id="shop_member", tags=["shop"], responses=shapes.ShopMemberOutput)
     @refuses(NotFound)
     def get(self, request: Request, external_id: str) -> Response:
         """A member's points and tier."""
@@ -61,8 +61,8 @@ class ShopPointsView(APIView):
         operation_id="shop_member_points",
         tags=["shop"],
         parameters=[IDEMPOTENCY_KEY],
-        request=shapes.PointsInput,
-        responses=shapes.PointsOutput,
+        request=shapes.ShopPointsInput,
+        responses=shapes.ShopPointsOutput,
     )
     @refuses(NotFound, AdjustmentOutOfRange, AdjustmentKeyReused, ShopKeyNeeded)
     def post(self, request: Request, external_id: str) -> Response:
@@ -71,7 +71,7 @@ class ShopPointsView(APIView):
 
     def _adjust(self, request: Request, external_id: str) -> Response:
         shop, key = shop_of(request)
-        body = shapes.PointsInput.parse(request)
+        body = shapes.ShopPointsInput.parse(request)
         adjusted = adjust_points(
             user_id=member_id(external_id),
             points=body["points"],
@@ -81,4 +81,4 @@ class ShopPointsView(APIView):
             at=timezone.now(),
         )
         named = {"external_id": external_id, "key": body["key"], "points": body["points"]}
-        return Response(shapes.PointsOutput(named | adjusted.after).data)
+        return Response(shapes.ShopPointsOutput(named | adjusted.after).data)
