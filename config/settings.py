@@ -248,6 +248,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "OrderStatusEnum": "orders.models.STATUS_CHOICES",
+        "ToldOrderStatusEnum": "orders.api.shop_serializers.TOLD_STATUSES",
+        "OrderOutcomeEnum": "orders.api.shop_serializers.OUTCOMES",
+        "ReturnStateEnum": "orders.api.shop_serializers.RETURN_STATES",
         "ReturnRequestStatusEnum": "orders.checkout_models.ReturnRequest.Status",
         "VoucherStatusEnum": "rewards.models.UserVoucher.Status",
     },
