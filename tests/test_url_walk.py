@@ -101,9 +101,12 @@ def each(urls: list[Url]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("url", "method"), pairs)
 
 
-def call(client: APIClient, method: str, path: str) -> Any:
-    """Call with nothing in the body: what is let in gets further, to a 400 at the latest."""
-    response = getattr(client, method)(path, **({} if method in ("get", "delete") else {"data": {}}))
+def call(client: APIClient, method: str, path: str, given: dict[str, Any] | None = None) -> Any:
+    """Call with the body that `given` makes, or none: what is let in gets further, to a 400 at the latest."""
+    sent: dict[str, Any] = {}
+    if method not in ("get", "delete"):
+        sent = (given or {}).get("sent", lambda: {"data": {}})()
+    response = getattr(client, method)(path, **sent)
     assert response.status_code < 500 or response.json()["code"] == "provider_off", response.content
     return response
 
@@ -129,15 +132,17 @@ def staff(role: str) -> User:
 def test_the_walk_was_told_about_every_url_and_about_no_other():
     names = {url.name for url in CALLS}
     missing = [
-        f"{url.name}: it needs a {'shop_path' if url.is_by_key else 'own_row'} (tests/walk.py)"
+        f"{url.name}: it needs {'a shop_path' if url.is_by_key else 'an own_row or shared_row'} (tests/walk.py)"
         for url in GUARDED
-        if url.has_arguments and url.name not in (walk.shop_paths if url.is_by_key else walk.own_rows)
+        if url.has_arguments
+        and url.name not in (walk.shop_paths if url.is_by_key else walk.own_rows | walk.shared_rows)
     ]
     missing += [
         f"{url.name}: it is no REST view, so it must be in public" for url in GUARDED if url.view is None
     ]
     assert missing == []
     told = walk.public | walk.staff_only | walk.own_rows.keys() | walk.shop_paths.keys()
+    told |= walk.shared_rows.keys()
     assert told - names == set()
 
 
@@ -180,15 +185,23 @@ def test_a_member_gets_in_and_a_key_does_not(url, method):
     assert call(key_client(*known_scopes()), method, url.path()).status_code == 401
 
 
-@each([url for url in MEMBERS if url.has_arguments])
+@each([url for url in MEMBERS if url.name in walk.shared_rows])
+def test_what_everybody_shares_is_there_for_every_member_and_for_no_key(url, method):
+    path = url.path(walk.shared_rows[url.name]())
+    assert call(client_of(make_user()), method, path).status_code not in (401, 403, 404)
+    assert call(key_client(*known_scopes()), method, path).status_code == 401
+
+
+@each([url for url in MEMBERS if url.name in walk.own_rows])
 def test_a_row_is_there_for_its_owner_and_for_nobody_else(url, method):
     owner = make_user()
-    path = url.path(walk.own_rows[url.name](owner))
+    arguments = walk.own_rows[url.name](owner)
+    path = url.path(arguments)
     strangers = [make_user(), *(staff(role) for role in ROLES)]
-    answers = [call(client_of(stranger), method, path).status_code for stranger in strangers]
+    answers = [call(client_of(stranger), method, path, arguments).status_code for stranger in strangers]
     assert answers == [404] * len(strangers)
     assert call(key_client(*known_scopes()), method, path).status_code == 401
-    assert call(client_of(owner), method, path).status_code not in (401, 403, 404)
+    assert call(client_of(owner), method, path, arguments).status_code not in (401, 403, 404)
 
 
 @each(BY_KEY)

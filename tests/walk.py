@@ -29,6 +29,7 @@ public: set[str] = {
 staff_only: set[str] = set()
 """What a member gets 403 from."""
 
+shared_rows: dict[str, Callable[[], Arguments]] = {}
 own_rows: dict[str, Callable[[User], Arguments]] = {}
 shop_paths: dict[str, Callable[[], Arguments]] = {}
 
@@ -36,11 +37,23 @@ shop_paths: dict[str, Callable[[], Arguments]] = {}
 def own_row(route: str) -> Callable[[Callable[[User], Arguments]], Callable[[User], Arguments]]:
     """Register a function that makes a row of a member's and returns the route's arguments for it.
 
+    Beside them it may return `sent`, a function that makes what a test client's call takes (`data`, `format`),
+    for calls that look at the body before they look for the row.
     The owner gets at it; everybody else gets 404.
     """
 
     def register(make: Callable[[User], Arguments]) -> Callable[[User], Arguments]:
         own_rows[route] = make
+        return make
+
+    return register
+
+
+def shared_row(route: str) -> Callable[[Callable[[], Arguments]], Callable[[], Arguments]]:
+    """Register a function that makes a row that every member sees, such as a product's."""
+
+    def register(make: Callable[[], Arguments]) -> Callable[[], Arguments]:
+        shared_rows[route] = make
         return make
 
     return register
