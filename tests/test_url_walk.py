@@ -132,7 +132,7 @@ def staff(role: str) -> User:
 def test_the_walk_was_told_about_every_url_and_about_no_other():
     names = {url.name for url in CALLS}
     missing = [
-        f"{url.name}: it needs {'a shop_path' if url.is_by_key else 'an own_row or shared_row'} (tests/walk.py)"
+        f"{url.name}: it needs a {'shop_path' if url.is_by_key else 'shared_row or own_row'} (tests/walk.py)"
         for url in GUARDED
         if url.has_arguments
         and url.name not in (walk.shop_paths if url.is_by_key else walk.own_rows | walk.shared_rows)

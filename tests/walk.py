@@ -37,9 +37,9 @@ shop_paths: dict[str, Callable[[], Arguments]] = {}
 def own_row(route: str) -> Callable[[Callable[[User], Arguments]], Callable[[User], Arguments]]:
     """Register a function that makes a row of a member's and returns the route's arguments for it.
 
-    Beside them it may return `sent`, a function that makes what a test client's call takes (`data`, `format`),
-    for calls that look at the body before they look for the row.
-    The owner gets at it; everybody else gets 404.
+    Beside them it may return `sent`, a function that makes what a test client's call takes (`data`,
+    `format`), for calls that look at the body before they look for the row. The owner gets at it; everybody
+    else gets 404.
     """
 
     def register(make: Callable[[User], Arguments]) -> Callable[[User], Arguments]:
