@@ -6,7 +6,7 @@ changed. Reads use the same `settle`, so a balance that is shown and one that is
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -91,7 +91,7 @@ class Account:
     lifetime: int = 0
     debt: int = 0
     tier_id: int | None = None
-    clock: datetime | None = None
+    clock: datetime = datetime.min.replace(tzinfo=UTC)
     lots: list[Lot] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     allocations: list[Allocation] = field(default_factory=list)

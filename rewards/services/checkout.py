@@ -85,7 +85,7 @@ class RewardsAtCheckout:
             release_voucher(order_id=order.order_id, at=at)
         spend = _spend_of(order.user_id, order.order_id) if book is not None else None
         if book is not None and spend is not None:
-            cause = _restoring(spend, "restore", f"Order {order.number} cancelled", at)
+            cause = _restoring(spend, "restore", f"Order {order.number} cancelled", book.clock)
             if restore_spend(book, spend, -spend.points, cause):
                 book.post()
 
@@ -111,7 +111,8 @@ class RewardsAtCheckout:
             unposted.add(back.order_id)
             spend = spends[back.order_id]
             text = f"Return {back.reference}, order {back.number}"
-            cause = _restoring(spend, f"restore:{back.reference}", text, at)
+            clock = book.accounts[back.user_id].clock
+            cause = _restoring(spend, f"restore:{back.reference}", text, clock)
             given[back.order_id, back.reference] = restore_spend(book, spend, back.points, cause)
         book.post()
         return given
@@ -173,7 +174,7 @@ def _spend(book: Book, order: HeldOrder) -> None:
         Cause(
             natural_key=_spend_key(order.order_id),
             description=f"Paid R{order.points_value:.2f} of order {order.number}",
-            effective_at=book.at,
+            effective_at=account.clock,
             order_id=order.order_id,
             metadata={"order": order.number, "points_value": f"{order.points_value:.2f}", "currency": "ZAR"},
         ),

@@ -62,7 +62,7 @@ def accrue_orders(order_ids: Collection[int], *, at: datetime) -> None:
             earn = posted[basis.order_id]
             _reverse(account, basis, earn, reversals[basis.order_id], lots[earn.transaction_id])
         elif basis.order_id not in posted and rule:
-            _earn(account, basis, rule, book.programme, at=account.clock or at)
+            _earn(account, basis, rule, book.programme, at=account.clock)
     book.post()
 
 
@@ -187,7 +187,7 @@ def earn_awards(awards: Collection[Award], *, at: datetime) -> None:
         if account is None or (award.user_id, award.natural_key) in done:
             continue
         done.add((award.user_id, award.natural_key))
-        rule, now = active[award.rule_type], account.clock or at
+        rule, now = active[award.rule_type], account.clock
         account.earn(
             Cause(
                 natural_key=award.natural_key,

@@ -1,18 +1,17 @@
 """Locking accounts and writing what was done to them: the only code that changes the ledger's tables."""
 
-import json
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
 from rewards.account import Account, Lot
 from rewards.models import TierChange
 from rewards.selectors.programme import ProgrammeRules, programme_rules
 from rewards.services.tier_moves import judge_tiers, record_moves
+from rewards.services.writing import write
 
 TIERS_LOCK = 0x7469657273
 """Held in common by whoever judges accounts, and alone by whoever changes what they are judged by."""
@@ -43,7 +42,7 @@ class Book:
     @property
     def clock(self) -> datetime:
         """The time of what is done to the one account of this book: see `Account.clock`."""
-        return self.sole().clock or self.at
+        return self.sole().clock
 
     def load_open_lots(self, user_ids: Iterable[int]) -> None:
         """Bring in every lot that still holds points: needed before a spend or a reversal."""
@@ -84,7 +83,7 @@ class Book:
     def settle(self) -> None:
         """Post in memory what the clock has decided; `post` writes it."""
         for account in self.accounts.values():
-            account.settle(account.clock or self.at)
+            account.settle(account.clock)
 
     def post(self) -> dict[tuple[int, str], int]:
         """Write every change in one statement, then the tier moves that follow from it.
@@ -95,7 +94,7 @@ class Book:
         if not changed:
             return {}
         moves = judge_tiers(changed, self.programme, at=self.at, reason=TierChange.Reason.POINTS)
-        written = _write(changed)
+        written = write(changed)
         record_moves(moves, self.programme)
         return written
 
@@ -108,7 +107,7 @@ class Book:
         moved = {move.user_id for move in moves}
         for user_id in moved:
             self.accounts[user_id].changed = True
-        _write([account for account in self.accounts.values() if account.changed])
+        write([account for account in self.accounts.values() if account.changed])
         record_moves(moves, self.programme, quietly=quietly)
         return len(moved)
 
@@ -197,135 +196,3 @@ def posted_keys(keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
             [[user_id for user_id, _ in keys], [key for _, key in keys]],
         )
         return set(cursor.fetchall())
-
-
-_WRITE = """
-WITH entry AS (
-    INSERT INTO points_transactions (user_id, natural_key, transaction_type, points, lifetime_points,
-        description, effective_at, order_id, voucher_id, related_id, metadata, created_at)
-    SELECT e.*, clock_timestamp()
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[],
-                %s::timestamptz[], %s::bigint[], %s::text[], %s::bigint[], %s::jsonb[]) e
-    RETURNING id, user_id, natural_key
-), opened AS (
-    INSERT INTO point_lots (transaction_id, user_id, points, remaining, earned_at, matures_at, expires_at,
-        matured, created_at, updated_at)
-    SELECT entry.id, entry.user_id, l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured,
-           clock_timestamp(), clock_timestamp()
-    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
-                %s::timestamptz[], %s::bool[])
-         l (user_id, natural_key, points, remaining, earned_at, matures_at, expires_at, matured)
-    JOIN entry ON entry.user_id = l.user_id AND entry.natural_key = l.natural_key
-    RETURNING id, transaction_id
-), drawn AS (
-    UPDATE point_lots SET remaining = l.remaining, matured = l.matured, updated_at = clock_timestamp()
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bool[]) l (id, remaining, matured)
-    WHERE point_lots.id = l.id
-), allocated AS (
-    INSERT INTO lot_allocations (user_id, lot_id, transaction_id, points, effective_at, created_at)
-    SELECT a.user_id, coalesce(a.lot_id, opened.id), coalesce(a.transaction_id, entry.id), a.points,
-           a.effective_at, clock_timestamp()
-    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::bigint[],
-                %s::timestamptz[])
-         a (user_id, lot_id, lot_key, transaction_id, natural_key, points, effective_at)
-    LEFT JOIN entry ON entry.user_id = a.user_id AND entry.natural_key = a.natural_key
-    LEFT JOIN entry maker ON maker.user_id = a.user_id AND maker.natural_key = a.lot_key
-    LEFT JOIN opened ON opened.transaction_id = maker.id
-), balanced AS (
-    UPDATE user_points
-    SET current_points = b.current_points, pending_points = b.pending_points,
-        lifetime_points = b.lifetime_points, debt_points = b.debt_points, tier_id = b.tier_id,
-        settled_at = b.settled_at, updated_at = clock_timestamp()
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-                %s::timestamptz[])
-         b (user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at)
-    WHERE user_points.user_id = b.user_id
-)
-SELECT user_id, natural_key, id FROM entry
-"""
-
-
-def _write(accounts: list[Account]) -> dict[tuple[int, str], int]:
-    """Write entries, lots, allocations and balances of `accounts`; return the new lines' ids."""
-    if not accounts:
-        return {}
-    entries = [
-        (
-            account.user_id,
-            entry.cause.natural_key,
-            entry.transaction_type,
-            entry.points,
-            entry.lifetime_points,
-            entry.cause.description,
-            entry.cause.effective_at,
-            entry.cause.order_id,
-            entry.cause.voucher_id,
-            entry.cause.related_id,
-            json.dumps(entry.cause.metadata, cls=DjangoJSONEncoder),
-        )
-        for account in accounts
-        for entry in account.entries
-    ]
-    opened = [
-        (
-            account.user_id,
-            lot.natural_key,
-            lot.points,
-            lot.remaining,
-            lot.earned_at,
-            lot.matures_at,
-            lot.expires_at,
-            lot.matured,
-        )
-        for account in accounts
-        for lot in account.new_lots
-    ]
-    drawn = [
-        (lot.id, lot.remaining, lot.matured) for account in accounts for lot in account.touched_lots.values()
-    ]
-    allocations = [
-        (
-            account.user_id,
-            taking.lot.id,
-            taking.lot.natural_key,
-            taking.transaction_id,
-            taking.natural_key,
-            taking.points,
-            taking.effective_at,
-        )
-        for account in accounts
-        for taking in account.allocations
-    ]
-    balances = [
-        (
-            account.user_id,
-            account.current,
-            account.pending,
-            account.lifetime,
-            account.debt,
-            account.tier_id,
-            account.clock,
-        )
-        for account in accounts
-    ]
-    parameters = [
-        *_columns(entries, 11),
-        *_columns(opened, 8),
-        *_columns(drawn, 3),
-        *_columns(allocations, 7),
-        *_columns(balances, 7),
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITE, parameters)
-        written = {(user_id, key): pk for user_id, key, pk in cursor.fetchall()}
-    for account in accounts:
-        # They have no id here: whoever needs them loads them.
-        account.lots = [lot for lot in account.lots if lot.id is not None]
-        account.entries, account.new_lots, account.allocations, account.touched_lots = [], [], [], {}
-        account.changed = False
-    return written
-
-
-def _columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    """Turn rows into the arrays that `unnest` takes, one a column."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

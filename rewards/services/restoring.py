@@ -30,7 +30,7 @@ def restore_spend(book: Book, spend: PointsTransaction, points: int, cause: Caus
     takings = covering([(lots[lot_id], n) for lot_id, n in taken], earlier or 0, points)
     if not takings:
         return 0
-    at = account.clock or book.at
+    at = account.clock
     restored_until = rules.expires_after_days(
         at, book.programme.restored_points_days, timezone.get_default_timezone()
     )
