@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(slots=True, eq=False)
 class Lot:
@@ -91,7 +93,7 @@ class Account:
     lifetime: int = 0
     debt: int = 0
     tier_id: int | None = None
-    clock: datetime = datetime.min.replace(tzinfo=UTC)
+    clock: datetime = _BEGINNING
     lots: list[Lot] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     allocations: list[Allocation] = field(default_factory=list)
