@@ -38,7 +38,11 @@ class SearchTerms:
 def search_terms(text: str) -> SearchTerms:
     """Fold what somebody typed as the indexed words were: no accents, no apostrophes, no punctuation."""
     plain = unicodedata.normalize("NFKD", text)
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
+    plain = "".join(
+        " " if _is_symbol(character) else character
+        for character in plain
+        if not unicodedata.combining(character)
+    )
     plain = _APOSTROPHES.sub("", plain)
     # A mark that survives the folding: NUL cannot be stored, so it cannot be searched for either.
     marked = _EXCLUSION.sub("\0", plain)
@@ -50,6 +54,11 @@ def search_terms(text: str) -> SearchTerms:
     if last is None or not typing or last[0].startswith("-") or len(last[0]) < _SHORTEST_BEGINNING:
         return SearchTerms(whole, whole, "", excludes)
     return SearchTerms(whole, whole[: last.start()].strip(), last[0], excludes)
+
+
+def _is_symbol(character: str) -> bool:
+    """Say whether it is an emoji or another symbol: whether one is a word depends on PostgreSQL's locale."""
+    return unicodedata.category(character).startswith("S")
 
 
 def wrong_attributes(value: Any) -> str | None:

@@ -80,7 +80,7 @@ _LISTED = Q(variant_of__isnull=True, is_active=True)
 class Product(Stamped):
     """Something that is sold; price in rand.
 
-    A variant (a size, a colour) is a product of its own that points at the listed one; see docs/adr/0009.
+    A variant (a size, a colour) is a product of its own that points at the listed one; see docs/adr/0013.
     Stock counts only where it is tracked: what an import brought sells without.
     """
 
@@ -202,7 +202,7 @@ class ProductImage(Stamped):
 
 
 class ProductSearch(models.Model):
-    """The words under which a product or variant is found; triggers write it, see docs/adr/0010.
+    """The words under which a product or variant is found; triggers write it, see docs/adr/0014.
 
     Beside the product and not in it: a sale rewrites the product's row, and this is many times its size.
     """

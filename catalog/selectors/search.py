@@ -1,4 +1,4 @@
-"""Finding products by words, with PostgreSQL's full text search; docs/adr/0010 says how and why so."""
+"""Finding products by words, with PostgreSQL's full text search; docs/adr/0014 says how and why so."""
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db.models import F, IntegerField, QuerySet, Value
