@@ -26,7 +26,6 @@ from bench.yardstick import statements
 _TIERS_LOCK = 0x7469657273
 _REQUIRED = {"require": ["sub", "iat", "exp", "jti", "typ"]}
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-_TOKEN_USER, _TOKENS_VALID_FROM = 0, 19
 
 
 class Refused(APIException):
@@ -57,12 +56,13 @@ class TokenAuthentication(BaseAuthentication):
         with connection.cursor() as cursor:
             cursor.execute(statements.USER, [user_id])
             row = cursor.fetchone()
+            names = [column.name for column in cursor.description]
         if row is None:
             raise AuthenticationFailed
-        ended = row[_TOKENS_VALID_FROM]
+        ended = row[names.index("tokens_valid_from")]
         if ended is not None and claims["iat"] <= ended.timestamp():
             raise AuthenticationFailed
-        return Caller(row[_TOKEN_USER]), None
+        return Caller(user_id), None
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -150,14 +150,14 @@ def _priced(cursor: Any, user_id: int, pieces: dict[int, int], points: int, at: 
     _, _, _, fee, free_from, vat_rate, vat_included, minimum, unpaid_minutes, quote_minutes = (
         cursor.fetchone()
     )
-    cursor.execute(statements.PRODUCTS.format(", ".join(["%s"] * len(pieces))), list(pieces))
+    cursor.execute(statements.PRODUCTS, [list(pieces)])
     products = {row[0]: row for row in cursor.fetchall()}
     if len(products) < len(pieces):
         raise ValidationError({"product_ids": sorted(pieces.keys() - products.keys())})
     totals = []
     for product_id, qty in pieces.items():
-        _, _, _, price, is_active, stock, is_tracked = products[product_id]
-        if not is_active or (is_tracked and stock < qty):
+        _, _, _, price, is_active, stock = products[product_id]
+        if not is_active or (stock is not None and stock < qty):
             raise Refused({"product_id": product_id})
         totals.append(_cents(price) * qty)
     subtotal = sum(totals)

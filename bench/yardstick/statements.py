@@ -1,14 +1,6 @@
 """The statements of quoting and ordering, as the project's endpoints send them."""
 
-USER = (
-    'SELECT "users"."id", "users"."created_at", "users"."updated_at", "users"."password",'
-    ' "users"."last_login", "users"."is_superuser", "users"."username", "users"."first_name",'
-    ' "users"."last_name", "users"."is_staff", "users"."is_active", "users"."date_joined", "users"."email",'
-    ' "users"."phone", "users"."external_id", "users"."stream_chat_user_id", "users"."last_token_refresh",'
-    ' "users"."phone_verified_at", "users"."email_verified_at", "users"."tokens_valid_from",'
-    ' "users"."language", "users"."time_zone", "users"."preferences", "users"."avatar" FROM "users"'
-    ' WHERE ("users"."is_active" AND "users"."id" = %s) ORDER BY "users"."id" ASC LIMIT 1'
-)
+USER = "SELECT * FROM users WHERE id = %s AND is_active"
 
 TERMS = (
     'SELECT "checkout_settings"."created_at", "checkout_settings"."updated_at", "checkout_settings"."id",'
@@ -18,12 +10,10 @@ TERMS = (
     ' "checkout_settings"."quote_minutes" FROM "checkout_settings" LIMIT 21'
 )
 
-PRODUCTS = (
-    'SELECT "products"."id" AS "id", "products"."sku" AS "sku", "products"."name" AS "name",'
-    ' "products"."price" AS "price", "products"."is_active" AS "is_active", "products"."stock" AS "stock",'
-    ' "products"."stock_is_tracked" AS "stock_is_tracked" FROM "products"'
-    ' WHERE "products"."id" IN ({}) ORDER BY 3 ASC, 1 ASC'
-)
+PRODUCTS = """
+SELECT id, sku, name, price, is_active, CASE WHEN stock_is_tracked THEN stock END
+FROM products WHERE id = ANY(%s)
+"""
 
 PROGRAMME = """
 SELECT tier_basis, hold_days, points_valid_months, restored_points_days, voucher_valid_days,
