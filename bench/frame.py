@@ -26,14 +26,19 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way of doing the work; `measure` does it once."""
+    """One way of doing the work; `measure` does it once. `part` names the work where there are several."""
 
     name: str
     measure: Callable[[], Sample]
+    part: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.part}: {self.name}" if self.part else self.name
 
 
 class Benchmark(Protocol):
-    """Ours first, the yardstick last; more is better in `unit`."""
+    """Ours first, each part's yardstick last; more is better in `unit`."""
 
     title: str
     unit: str
@@ -52,6 +57,7 @@ class Series:
 
     name: str
     samples: tuple[Sample, ...]
+    part: str = ""
 
     @property
     def values(self) -> list[float]:
@@ -73,9 +79,10 @@ class Result:
     machine: dict[str, str]
     series: tuple[Series, ...]
 
-    def ratio(self, series: Series) -> float:
-        """Return a contender's median as a part of the yardstick's."""
-        return series.median / self.series[-1].median
+    def ratio(self, series: Series) -> float | None:
+        """Return a contender's median divided by the yardstick's; None where it is alone."""
+        same_work = [one for one in self.series if one.part == series.part]
+        return series.median / same_work[-1].median if len(same_work) > 1 else None
 
     def write(self) -> Path:
         """Write the result as JSON to `bench/results/` and return where."""
@@ -107,18 +114,21 @@ def run(name: str, benchmark: Benchmark, services: Services, *, rounds: int) -> 
     """Measure every contender `rounds` times, in turns: what else the machine does hits all of them."""
     at = datetime.now(UTC)
     with benchmark.contenders(services) as contenders:
-        samples: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
+        samples: dict[str, list[Sample]] = {contender.label: [] for contender in contenders}
         for number in range(rounds):
             for contender in contenders:
-                print(f"{name}: round {number + 1} of {rounds}, {contender.name} …", flush=True)
-                samples[contender.name].append(contender.measure())
+                print(f"{name}: round {number + 1} of {rounds}, {contender.label} …", flush=True)
+                samples[contender.label].append(contender.measure())
     return Result(
         name=name,
         title=benchmark.title,
         unit=benchmark.unit,
         at=at,
         machine=_machine() | services.versions(),
-        series=tuple(Series(contender.name, tuple(samples[contender.name])) for contender in contenders),
+        series=tuple(
+            Series(contender.label, tuple(samples[contender.label]), contender.part)
+            for contender in contenders
+        ),
     )
 
 

@@ -132,11 +132,20 @@ def scratch_services(name: str) -> Iterator[Services]:
 class Worker:
     """A Celery worker with its children, which can be killed as a whole."""
 
-    def __init__(self, services: Services, *, concurrency: int, database_url: str | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        concurrency: int,
+        database_url: str | None = None,
+        beat: bool = False,
+    ) -> None:
         self._log = services.data_dir / "logs" / "worker.log"
         self._environment = services.environment(database_url)
         self._command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--loglevel=INFO"]
         self._command += [f"--concurrency={concurrency}", "--without-gossip", "--without-mingle"]
+        if beat:
+            self._command += ["--beat", f"--schedule={services.data_dir / 'beat-schedule'}"]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

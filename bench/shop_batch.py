@@ -1,27 +1,25 @@
-"""A shop sends its orders in batches over HTTP, each twice, shuffled, some of them malformed.
+"""`shop_batch`: a shop sends its orders in batches over HTTP, each twice, shuffled, some of them malformed.
 
-What is answered is compared with what was sent, order by order, and what is stored with exact totals. It
-starts a web server and one worker of its own on the database that DATABASE_URL names.
+What is answered is compared with what was sent, order by order, and what is stored with exact totals.
 """
 
-import argparse
 import http.client
 import json
 import os
 import random
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
+
+from bench.frame import Contender, Sample
+from bench.services import Services, Worker
+from bench.web import served
 
 ORDERS = 100_000
 BATCH = 500
@@ -239,47 +237,77 @@ def judge(orders: list[Sent], tally: Tally, *, tag: str) -> list[str]:
     return findings
 
 
-# --- the site ----------------------------------------------------------------------------------------------
+# --- measuring ---------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def site(*, web: int, threads: int) -> Iterator[int]:
-    """Serve on a free port of this machine, with one worker process beside it."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
-        port = listener.getsockname()[1]
-        environment = os.environ | {"WEB_CONCURRENCY": str(web), "WEB_THREADS": str(threads)}
-        gunicorn = ["gunicorn", "-c", "python:config.gunicorn", f"--bind=fd://{listener.fileno()}"]
-        celery = ["celery", "--quiet", "-A", "config", "worker", "--loglevel=WARNING", "--concurrency=1"]
-        started = [
-            subprocess.Popen([sys.executable, "-m", *gunicorn, "--log-level=warning"], env=environment,
-                             pass_fds=[listener.fileno()]),
-            subprocess.Popen([sys.executable, "-m", *celery, "--without-gossip", "--without-mingle", "--beat",
-                              f"--schedule={os.environ.get('DATA_DIR', 'var')}/bench-beat"], env=environment),
-        ]  # fmt: skip
+class ShopBatch:
+    """Orders a second that the site takes and answers, each one twice; ORDERS says how many there are."""
+
+    title = (
+        f"a shop's orders over HTTP in batches of {BATCH}, each twice, shuffled, 5 % malformed, one worker"
+    )
+    unit = "orders/s"
+    rounds = 1
+
+    def unavailable(self) -> str | None:
+        return None
+
+    @contextmanager
+    def contenders(self, services: Services) -> Iterator[Sequence[Contender]]:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+        import django
+
+        django.setup()
+        worker = Worker(services, concurrency=1, beat=True)
         try:
-            _wait_until_healthy(port)
-            yield port
+            worker.start()
+            with served(services, name="site") as port:
+                count = int(os.environ.get("ORDERS") or ORDERS)
+                yield [Contender(f"{count:,} orders", lambda: _measured(port, count))]
         finally:
-            for process in started:
-                process.send_signal(signal.SIGTERM)
-            for process in started:
-                process.wait(60)
+            worker.stop()
 
 
-def _wait_until_healthy(port: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/health")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.2)
-    raise TimeoutError("the site is not healthy after a minute")
+def _measured(port: int, count: int) -> Sample:
+    """Send, wait for the points, judge."""
+    from django.utils import timezone
+
+    from accounts.services.keys import make_key
+    from core import outbox
+    from core.contracts import SYSTEM
+
+    tag = f"b{int(time.time())}"
+    made = make_key(name=f"bench {tag}", shop=SHOP, scopes=["orders:write"], actor=SYSTEM, at=timezone.now())
+    orders = make_orders(count, tag=tag)
+    tally, seconds = send_twice(orders, over_http(port, made.key))
+    behind = outbox.pending("rewards.purchases")
+    began = time.perf_counter()
+    while outbox.pending() and time.perf_counter() - began < 600:
+        time.sleep(0.5)
+    catching_up = time.perf_counter() - began
+    findings = judge(orders, tally, tag=tag)
+    times = sorted(tally.batch_seconds)
+    rate = 2 * count / seconds
+    details = {
+        "orders_sent": 2 * count,
+        "seconds": round(seconds, 1),
+        "new_orders_per_second": round(tally.statuses["created"] / seconds),
+        "batch_p50_ms": round(1000 * times[len(times) // 2]),
+        "batch_p95_ms": round(1000 * times[int(len(times) * 0.95)]),
+        **{name: tally.statuses[name] for name in ("created", "unchanged", "refused")},
+        "orders_waiting_for_points_at_the_end": behind,
+        "seconds_until_all_points_were_posted": round(catching_up, 1),
+        "findings": len(findings),
+    }
+    for name, value in details.items():
+        print(f"{name.replace('_', ' '):>38}: {value:,}")
+    for (code, name), times_refused in sorted(tally.reasons.items()):
+        print(f"{'refused for':>38}: {code} {name}, {times_refused:,} times")
+    if rate < FLOOR:
+        findings.append(f"{rate:.0f} orders a second; {FLOOR} are the least")
+    if findings:
+        raise AssertionError("\n".join(findings))
+    return Sample(rate, details)
 
 
 def over_http(port: int, key: str) -> Callable[[], Post]:
@@ -297,63 +325,3 @@ def over_http(port: int, key: str) -> Callable[[], Post]:
         return post
 
     return connect
-
-
-def run(
-    count: int = ORDERS, *, batch: int = BATCH, connections: int = 2, web: int = 2, threads: int = 2
-) -> dict[str, Any]:
-    """Send, wait for the points, judge; return what was measured, with `findings` empty when all is exact."""
-    from django.utils import timezone
-
-    from accounts.services.keys import make_key
-    from core import outbox
-    from core.contracts import SYSTEM
-
-    tag = f"b{int(time.time())}"
-    made = make_key(name=f"bench {tag}", shop=SHOP, scopes=["orders:write"], actor=SYSTEM, at=timezone.now())
-    orders = make_orders(count, tag=tag)
-    with site(web=web, threads=threads) as port:
-        tally, seconds = send_twice(orders, over_http(port, made.key), batch=batch, connections=connections)
-        behind = outbox.pending("rewards.purchases")
-        began = time.perf_counter()
-        while outbox.pending() and time.perf_counter() - began < 600:
-            time.sleep(0.5)
-        catching_up = time.perf_counter() - began
-    times = sorted(tally.batch_seconds)
-    return {
-        "orders sent": 2 * count,
-        "seconds": round(seconds, 1),
-        "orders/s": round(2 * count / seconds),
-        "new orders/s": round(tally.statuses["created"] / seconds),
-        "batch p50 ms": round(1000 * times[len(times) // 2]),
-        "batch p95 ms": round(1000 * times[int(len(times) * 0.95)]),
-        "answers": dict(tally.statuses),
-        "refused for": {f"{code} {name}": times for (code, name), times in sorted(tally.reasons.items())},
-        "orders waiting for points at the end": behind,
-        "seconds until all points were posted": round(catching_up, 1),
-        "findings": judge(orders, tally, tag=tag),
-    }
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--orders", type=int, default=ORDERS)
-    parser.add_argument("--batch", type=int, default=BATCH)
-    parser.add_argument("--connections", type=int, default=2)
-    given = parser.parse_args()
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from config.embedded import provide_or_exit
-
-    provide_or_exit()
-    import django
-
-    django.setup()
-    measured = run(given.orders, batch=given.batch, connections=given.connections)
-    for name, value in measured.items():
-        print(f"{name:>38}: {value}")
-    return int(bool(measured["findings"]) or measured["orders/s"] < FLOOR)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

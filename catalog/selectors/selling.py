@@ -5,17 +5,19 @@ from collections.abc import Iterable
 from django.db import connection
 
 from catalog.contracts import ProductForSale
-from catalog.models import Product
 
 
 def products_for_sale(product_ids: Iterable[int]) -> dict[int, ProductForSale]:
     """Return products with their price and stock, by id, in one query; unknown ids are missing."""
-    columns = ("id", "sku", "name", "price", "is_active", "stock", "stock_is_tracked")
-    rows = Product.objects.filter(pk__in=set(product_ids)).values_list(*columns)
-    return {
-        product_id: ProductForSale(product_id, sku, name, price, is_active, stock if tracked else None)
-        for product_id, sku, name, price, is_active, stock, tracked in rows
-    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, sku, name, price, is_active, CASE WHEN stock_is_tracked THEN stock END
+            FROM products WHERE id = ANY(%s)
+            """,
+            [list(product_ids)],
+        )
+        return {row[0]: ProductForSale(*row) for row in cursor.fetchall()}
 
 
 def products_within(category_id: int, product_ids: Iterable[int]) -> frozenset[int]:

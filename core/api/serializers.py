@@ -1,10 +1,32 @@
-"""Reading what a caller sent."""
+"""Reading what a caller sent, and showing what they get.
 
-from collections.abc import Mapping
+A serializer copies all of its fields whenever it is made, which costs more than using them. So a shape that
+needs no context is made once in a process; the threads share it, as none of its fields keeps anything.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from rest_framework import serializers
 from rest_framework.request import Request
+
+
+@cache
+def _made(shape: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    return shape()
+
+
+def shown(shape: type[serializers.Serializer[Any]], instance: Any) -> dict[str, Any]:
+    """Lay something out as a shape without context has it: `shape(instance).data`, faster."""
+    laid_out: dict[str, Any] = _made(shape).to_representation(instance)
+    return laid_out
+
+
+def all_shown(shape: type[serializers.Serializer[Any]], instances: Iterable[Any]) -> list[dict[str, Any]]:
+    """Lay each of them out, as `shown` does."""
+    made = _made(shape)
+    return [made.to_representation(instance) for instance in instances]
 
 
 class Input(serializers.Serializer[Any]):
@@ -37,7 +59,5 @@ class Input(serializers.Serializer[Any]):
 
     @classmethod
     def _validated(cls, sent: Mapping[str, Any]) -> dict[str, Any]:
-        serializer = cls(data=sent)
-        serializer.is_valid(raise_exception=True)
-        validated: dict[str, Any] = serializer.validated_data
+        validated: dict[str, Any] = _made(cls).run_validation(sent)
         return validated

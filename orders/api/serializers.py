@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from core.api.fields import Money, RowId, Text
 from core.api.images import ImageUpload
-from core.api.serializers import Input
+from core.api.serializers import Input, all_shown, shown
 from orders.checkout_models import ReturnRequest
 from orders.models import STATUS_CHOICES, OrderItem
 from orders.ports import Step, Wish
@@ -130,15 +130,15 @@ def quote_answer(quote: Quote) -> dict[str, Any]:
         for position, line in enumerate(price.lines)
     ]
     return {
-        **SumsOutput(price).data,
-        "lines": QuoteLineOutput(lines, many=True).data,
-        "applied": AppliedOutput(
+        **shown(SumsOutput, price),
+        "lines": all_shown(QuoteLineOutput, lines),
+        "applied": all_shown(
+            AppliedOutput,
             [
                 {"kind": kind, "label": one.label, "code": one.code, "amount": one.amount}
                 for kind, one in applied
             ],
-            many=True,
-        ).data,
+        ),
         "quote_token": quote.token,
         "expires_at": serializers.DateTimeField().to_representation(quote.expires_at),
     }

@@ -12,6 +12,7 @@ from catalog.facade import OutOfStock
 from core.api.caller import caller_id
 from core.api.paging import CursorPage
 from core.api.schema import IDEMPOTENCY_KEY, refuses
+from core.api.serializers import all_shown, shown
 from core.contracts import Actor
 from core.idempotency import idempotency_key, run_once
 from orders import ports
@@ -110,8 +111,8 @@ class OrdersView(APIView):
                 key=idempotency_key(request),
             )
         answer = {
-            **shapes.OrderOutput(made.order).data,
-            "lines": shapes.OrderLineOutput(made.items, many=True).data,
+            **shown(shapes.OrderOutput, made.order),
+            "lines": all_shown(shapes.OrderLineOutput, made.items),
         }
         return Response(answer, status=201)
 
