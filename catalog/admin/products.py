@@ -109,7 +109,9 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 changed = next(one for one in formset.initial_forms if one.instance is variant)
                 audit_product(Actor.of(request.user), variant, changed)
         else:
-            replaced = (one.initial["file"].name for one in formset.initial_forms if "file" in one.changed_data)
+            replaced = (
+                one.initial["file"].name for one in formset.initial_forms if "file" in one.changed_data
+            )
             delete_after_commit([*(image.file.name for image in formset.deleted_objects), *replaced])
 
     def delete_model(self, request: HttpRequest, obj: Product) -> None:

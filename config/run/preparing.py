@@ -45,7 +45,7 @@ def prepare(data_dir: Path) -> Credentials:
         say(str(refusal))
     password = _ensure_admin(data_dir / "admin_password")
     member, token = _token_of_a_member()
-    shop_key = _ensure_shop_key(data_dir / SHOP_KEY)
+    shop_key = ensure_shop_key(data_dir / SHOP_KEY)
     connections.close_all()
     return Credentials(admin=ADMIN, password=password, member=member, token=token, shop_key=shop_key)
 
@@ -64,7 +64,7 @@ def _ensure_admin(kept_in: Path) -> str | None:
     return password if admin.check_password(password) else None
 
 
-def _ensure_shop_key(kept_in: Path) -> str:
+def ensure_shop_key(kept_in: Path) -> str:
     """A key that may do all that a shop's can; another one where the last was revoked or is not of here."""
     from django.utils import timezone
 

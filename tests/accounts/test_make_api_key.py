@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey
 from accounts.services.keys import usable_key
-from config.run.preparing import _ensure_shop_key
+from config.run.preparing import ensure_shop_key
 from core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -60,15 +60,15 @@ def test_what_makes_no_key_is_said(arguments, says):
 
 def test_make_run_keeps_one_key_that_only_its_user_reads(tmp_path):
     kept = tmp_path / "shop_key"
-    key = _ensure_shop_key(kept)
+    key = ensure_shop_key(kept)
     assert (kept.read_text(), kept.stat().st_mode & 0o777) == (key, 0o600)
-    assert _ensure_shop_key(kept) == key
+    assert ensure_shop_key(kept) == key
     assert ApiKey.objects.get().shop == "markethub"
 
 
 def test_make_run_makes_another_where_the_kept_key_is_not_of_this_database(tmp_path):
     kept = tmp_path / "shop_key"
     kept.write_text("mh_0123456789_of-elsewhere")
-    key = _ensure_shop_key(kept)
+    key = ensure_shop_key(kept)
     assert kept.read_text() == key
     assert usable_key(key, at=timezone.now()) is not None

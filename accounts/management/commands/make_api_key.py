@@ -21,7 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="whose it is and what for; no other key is called so")
-        parser.add_argument("--shop", metavar="SLUG", help="the shop that it speaks for; without, a partner's")
+        parser.add_argument(
+            "--shop", metavar="SLUG", help="the shop that it speaks for; without, a partner's"
+        )
         parser.add_argument(
             "--scope",
             action="append",
