@@ -26,7 +26,7 @@ def stored(folder: str, images: Sequence[CleanImage]) -> Iterator[list[str]]:
         raise
 
 
-def delete_after_commit(names: Iterable[str]) -> None:
-    """Delete files once the caller's transaction has let go of them; "" is no file."""
+def delete_after_commit(names: Iterable[str | None]) -> None:
+    """Delete files once the caller's transaction has let go of them; "" and None are no files."""
     for name in filter(None, names):
         transaction.on_commit(partial(default_storage.delete, name), robust=True)
