@@ -12,6 +12,7 @@ from accounts.phones import NotAPhone, e164
 from accounts.roles import CATALOGUE_EDITOR, LOYALTY_MANAGER, OPERATOR, SUPPORT_AGENT, allow
 from accounts.scopes import register_scope
 from accounts.services.identifying import MembersDisagree, MemberUnknown, identify_members
+from accounts.services.keys import make_key, usable_key
 from accounts.services.limits import TooManyAttempts, take
 from accounts.services.members import ensure_members, register_member
 from accounts.services.tokens import issue_access_token
@@ -35,8 +36,10 @@ __all__ = [
     "ensure_members",
     "identify_members",
     "issue_access_token",
+    "make_key",
     "register_member",
     "register_scope",
     "shop_of",
     "take",
+    "usable_key",
 ]

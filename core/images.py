@@ -64,6 +64,8 @@ def clean_image(upload: IO[Any], *, max_side: int = MAX_SIDE) -> CleanImage:
                 picture = _on_white(upright)
     except DomainError:
         raise
+    except Image.DecompressionBombError as error:  # so large that Pillow refuses before it is measured here
+        raise ImageTooLarge(f"A picture may have {_MOST_PIXELS} pixels.", pixels=_MOST_PIXELS) from error
     except Exception as error:
         # Decoders raise whatever they like on broken input (OSError, SyntaxError, struct.error, ...).
         raise NotAnImage from error

@@ -7,7 +7,6 @@ from functools import partial
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models.fields.files import FieldFile
 
 from core.images import CleanImage, random_name
 
@@ -27,8 +26,7 @@ def stored(folder: str, images: Sequence[CleanImage]) -> Iterator[list[str]]:
         raise
 
 
-def delete_after_commit(files: Iterable[FieldFile]) -> None:
-    """Delete files once the caller's transaction has let go of them."""
-    for file in files:
-        if file.name:
-            transaction.on_commit(partial(default_storage.delete, file.name), robust=True)
+def delete_after_commit(names: Iterable[str | None]) -> None:
+    """Delete files once the caller's transaction has let go of them; "" and None are no files."""
+    for name in filter(None, names):
+        transaction.on_commit(partial(default_storage.delete, name), robust=True)

@@ -4,7 +4,6 @@ import json
 import zoneinfo
 from typing import Any
 
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.validators import RegexValidator
 from rest_framework import serializers
@@ -12,7 +11,9 @@ from rest_framework import serializers
 from accounts.models import User
 from accounts.models.users import LANGUAGE
 from accounts.phones import NotAPhone, e164
+from accounts.services.avatars import SIDE
 from core.api.fields import Text
+from core.api.images import ImageUpload
 from core.api.serializers import Input
 
 _PREFERENCES_BYTES = 8 * 1024
@@ -169,14 +170,9 @@ class MeOutput(serializers.Serializer[Any]):
 
 
 class AvatarInput(Input):
-    image = serializers.FileField(
-        help_text="JPEG, PNG or WebP, at most 2 MB; kept as JPEG, at most 512 × 512."
+    image = ImageUpload(
+        max_side=SIDE, help_text=f"JPEG, PNG or WebP, at most 2 MB; kept as JPEG, at most {SIDE} × {SIDE}."
     )
-
-    def validate_image(self, image: Any) -> Any:
-        if image.size > settings.MAX_IMAGE_BYTES:
-            raise serializers.ValidationError(f"May have {settings.MAX_IMAGE_BYTES} bytes.")
-        return image
 
 
 class EmailInput(Input):

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from accounts.api import serializers as shapes
 from accounts.identity_tokens import IdTokenRefused, ProviderAway, ProviderOff
 from accounts.models import SocialIdentity, User
-from accounts.services.avatars import NotAPicture, delete_avatar, set_avatar
+from accounts.services.avatars import delete_avatar, set_avatar
 from accounts.services.emails import EmailNotSent, EmailTokenRefused, send_verification, verify_email
 from accounts.services.limits import TooManyAttempts
 from accounts.services.members import EmailTaken
@@ -215,7 +215,6 @@ class AvatarView(APIView):
         request={"multipart/form-data": shapes.AvatarInput},
         responses=shapes.MeOutput,
     )
-    @refuses(NotAPicture)
     def put(self, request: Request) -> Response:
         image = shapes.AvatarInput.parse(request)["image"]
         return _me(request, set_avatar(caller_id(request), image, at=timezone.now()))

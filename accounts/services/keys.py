@@ -51,12 +51,13 @@ def make_key(
 
     Raises:
         UnknownScope: one of the scopes is not registered.
+        ValidationError: the name is another key's, the shop is no slug, or there is no scope.
     """
     if unknown := sorted(set(scopes) - known_scopes().keys()):
         raise UnknownScope(f"There is no scope {', '.join(unknown)}.")
     prefix = _BEGINNING + secrets.token_hex(_PREFIX_BYTES)
     key = f"{prefix}_{secrets.token_urlsafe(32)}"
-    row = ApiKey.objects.create(
+    row = ApiKey(
         name=name,
         shop=shop or None,
         prefix=prefix,
@@ -66,6 +67,8 @@ def make_key(
         expires_at=expires_at,
         created_by_id=actor.user_id,
     )
+    row.full_clean(exclude=["created_by"])
+    row.save(force_insert=True)
     audit.record(actor=actor, action="api_key.make", target=row, before={}, after=_said(row))
     return NewKey(row=row, key=key)
 

@@ -109,17 +109,19 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 changed = next(one for one in formset.initial_forms if one.instance is variant)
                 audit_product(Actor.of(request.user), variant, changed)
         else:
-            replaced = (one.initial["file"] for one in formset.initial_forms if "file" in one.changed_data)
-            delete_after_commit([*(image.file for image in formset.deleted_objects), *replaced])
+            replaced = (
+                one.initial["file"].name for one in formset.initial_forms if "file" in one.changed_data
+            )
+            delete_after_commit([*(image.file.name for image in formset.deleted_objects), *replaced])
 
     def delete_model(self, request: HttpRequest, obj: Product) -> None:
         self.delete_queryset(request, Product.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Product]) -> None:
         """Delete products with their pictures' files."""
-        files = [image.file for image in ProductImage.objects.filter(product__in=queryset)]
+        names = [image.file.name for image in ProductImage.objects.filter(product__in=queryset)]
         queryset.delete()
-        delete_after_commit(files)
+        delete_after_commit(names)
 
     # --- stock ---------------------------------------------------------------------------------------------
 

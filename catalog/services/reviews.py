@@ -133,7 +133,7 @@ def edit_review(
         if (rating, text) == (review.rating, review.text) and not gone and not images:
             return review
         ReviewImage.objects.filter(pk__in=[image.pk for image in gone]).delete()
-        delete_after_commit(image.file for image in gone)
+        delete_after_commit(image.file.name for image in gone)
         _attach(review, names, images)
         was_shown = review.status == ReviewStatus.APPROVED
         review.rating, review.text, review.edited_at = rating, text, at
@@ -155,7 +155,7 @@ def withdraw_review(*, user_id: int, review_id: int) -> None:
     review = _lock_own(user_id, review_id)
     if review.status != ReviewStatus.PENDING or review.earned_at is not None:
         raise ReviewStays
-    delete_after_commit(image.file for image in review.images.all())
+    delete_after_commit(image.file.name for image in review.images.all())
     review.delete()
 
 

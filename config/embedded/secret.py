@@ -15,12 +15,7 @@ def kept_secret(path: Path, *, length: int = 48) -> str:
         return path.read_text()
     except FileNotFoundError:
         pass
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(length))
+    draft = _draft(path, secrets.token_urlsafe(length))
     try:
         os.link(draft, path)  # fails, unlike a rename, where another process was first
     except FileExistsError:
@@ -28,3 +23,19 @@ def kept_secret(path: Path, *, length: int = 48) -> str:
     finally:
         draft.unlink()
     return path.read_text()
+
+
+def keep_secret(path: Path, secret: str) -> None:
+    """Keep a secret in `path`, in the place of what was there."""
+    _draft(path, secret).replace(path)
+
+
+def _draft(path: Path, secret: str) -> Path:
+    """Write a file beside `path` that nobody else can read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret)
+    return draft

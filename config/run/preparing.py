@@ -8,6 +8,8 @@ from config.run.console import say
 
 ADMIN = "admin"
 TOKEN_SECONDS = 24 * 3600
+SHOP = "markethub"  # whose orders our own checkout makes
+SHOP_KEY = "shop_key"
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Credentials:
     password: str | None
     member: str | None
     token: str | None
+    shop_key: str
 
 
 def prepare(data_dir: Path) -> Credentials:
@@ -42,8 +45,9 @@ def prepare(data_dir: Path) -> Credentials:
         say(str(refusal))
     password = _ensure_admin(data_dir / "admin_password")
     member, token = _token_of_a_member()
+    shop_key = ensure_shop_key(data_dir / SHOP_KEY)
     connections.close_all()
-    return Credentials(admin=ADMIN, password=password, member=member, token=token)
+    return Credentials(admin=ADMIN, password=password, member=member, token=token, shop_key=shop_key)
 
 
 def _ensure_admin(kept_in: Path) -> str | None:
@@ -58,6 +62,24 @@ def _ensure_admin(kept_in: Path) -> str | None:
         users.create_superuser(username=ADMIN, password=password)
         return password
     return password if admin.check_password(password) else None
+
+
+def ensure_shop_key(kept_in: Path) -> str:
+    """A key that may do all that a shop's can; another one where the last was revoked or is not of here."""
+    from django.utils import timezone
+
+    from accounts.facade import make_key, usable_key
+    from accounts.scopes import known_scopes
+    from config.embedded.secret import keep_secret
+    from core.contracts import SYSTEM
+
+    at = timezone.now()
+    key = kept_in.read_text() if kept_in.exists() else ""
+    if usable_key(key, at=at) is None:
+        name = f"make run, {timezone.localtime(at):%Y-%m-%d %H:%M:%S.%f}"
+        key = make_key(name=name, shop=SHOP, scopes=known_scopes(), actor=SYSTEM, at=at).key
+        keep_secret(kept_in, key)
+    return key
 
 
 def _token_of_a_member() -> tuple[str, str] | tuple[None, None]:

@@ -14,6 +14,8 @@ MarketHub is running. Ctrl-C stops everything.
   Swagger   {address}/api/v1/docs/swagger/
   Admin     {address}/admin/
             login {credentials.admin}   password {password}
+  Shop key  of the shop markethub (Authorization: Api-Key …):
+            {credentials.shop_key}
 {_calls(address, credentials)}"""
 
 

@@ -56,7 +56,9 @@ def test_a_start_that_fails_half_way_says_why_in_one_line_and_leaves_no_process(
 def test_the_welcome_has_every_address_and_three_calls_to_paste() -> None:
     text = welcome(
         "http://127.0.0.1:8123",
-        Credentials(admin="admin", password="pass-word", member="member0007", token="to.ke.n"),
+        Credentials(
+            admin="admin", password="pass-word", member="member0007", token="to.ke.n", shop_key="mh_1"
+        ),
     )
     calls = [line for line in text.splitlines() if line.startswith("curl ")]
     assert len(calls) == 3
@@ -64,14 +66,19 @@ def test_the_welcome_has_every_address_and_three_calls_to_paste() -> None:
     assert "http://127.0.0.1:8123/api/v1/docs/swagger/" in text
     assert "http://127.0.0.1:8123/admin/" in text
     assert "login admin   password pass-word" in text
+    assert "            mh_1\n" in text
 
 
 def test_a_password_that_somebody_changed_is_not_printed() -> None:
-    text = welcome("http://127.0.0.1:1", Credentials(admin="admin", password=None, member="m", token="t"))
+    text = welcome(
+        "http://127.0.0.1:1", Credentials(admin="admin", password=None, member="m", token="t", shop_key="k")
+    )
     assert "password (the one that you set)" in text
 
 
 def test_a_database_without_members_has_no_token_to_print() -> None:
-    text = welcome("http://127.0.0.1:1", Credentials(admin="admin", password="p", member=None, token=None))
+    text = welcome(
+        "http://127.0.0.1:1", Credentials(admin="admin", password="p", member=None, token=None, shop_key="k")
+    )
     assert "there is no token to show" in text
     assert "curl" not in text
