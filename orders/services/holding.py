@@ -51,7 +51,7 @@ def lock_accounts_of(orders: Collection[Order], *, at: datetime) -> None:
             provider.lock(payers, at=at)
 
 
-def let_go(order: Order, *, at: datetime) -> None:
+def let_go(order: Order, *, paid: bool, at: datetime) -> None:
     """Give back what a cancelled order took, once: stock, voucher, points, and the money if it was paid.
 
     The order is locked, and nothing leads away from `cancelled`, so it cannot happen twice.
@@ -62,7 +62,7 @@ def let_go(order: Order, *, at: datetime) -> None:
     if held := _held(order):
         for provider in ports.providers():
             provider.release(held, at=at)
-    if order.paid_at is not None:
+    if paid:
         refund_due(order, order.total, reference="cancelled")
 
 
