@@ -9,12 +9,26 @@ from catalog.models import Product
 
 
 def products_for_sale(product_ids: Iterable[int]) -> dict[int, ProductForSale]:
-    """Return products with their price and stock, by id, in one query; unknown ids are missing."""
-    columns = ("id", "sku", "name", "price", "is_active", "stock", "stock_is_tracked")
+    """Return products with their price and stock, by id, in one query; unknown ids are missing.
+
+    A variant is sold as long as its listed product is, too.
+    """
+    columns = (
+        "id",
+        "sku",
+        "name",
+        "price",
+        "is_active",
+        "variant_of__is_active",
+        "stock",
+        "stock_is_tracked",
+    )
     rows = Product.objects.filter(pk__in=set(product_ids)).values_list(*columns)
     return {
-        product_id: ProductForSale(product_id, sku, name, price, is_active, stock if tracked else None)
-        for product_id, sku, name, price, is_active, stock, tracked in rows
+        product_id: ProductForSale(
+            product_id, sku, name, price, is_active and listed is not False, stock if tracked else None
+        )
+        for product_id, sku, name, price, is_active, listed, stock, tracked in rows
     }
 
 
