@@ -134,6 +134,8 @@ def test_a_delivered_order_earns_and_its_return_takes_back(till):
         ),
         ({"placed_at": "yesterday"}, "invalid", "placed_at"),
         ({"placed_at": "1066-10-14T12:00:00Z"}, "invalid", "placed_at"),
+        ({"placed_at": "0001-01-01T00:00:00"}, "invalid", "placed_at"),
+        ({"placed_at": "9999-12-31T23:59:59-14:00"}, "invalid", "placed_at"),
         ({"delivered_at": "2199-01-01T00:00:00Z"}, "times_disagree", "delivered_at"),
         ({"status": "shipped"}, "times_disagree", "delivered_at"),
     ],
