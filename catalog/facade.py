@@ -5,6 +5,7 @@ from catalog.selectors.snapshots import product_snapshots
 from catalog.services.moderation import approve_review, reject_review
 from catalog.services.opinions import find_helpful
 from catalog.services.products import ensure_brands, ensure_categories, ensure_products
+from catalog.services.ratings import lock_products
 from catalog.services.reviews import record_approved_reviews, submit_review
 from catalog.services.stock import OutOfStock, give_back_stock, refuse_lacking, take_stock
 
@@ -16,6 +17,7 @@ __all__ = [
     "ensure_products",
     "find_helpful",
     "give_back_stock",
+    "lock_products",
     "product_snapshots",
     "products_for_sale",
     "products_within",

@@ -117,8 +117,9 @@ def _route(request: Request) -> str:
     match = request.resolver_match
     assert match is not None  # a view runs
     route = match.route.removeprefix(_VERSION_PREFIX)
-    arguments = json.dumps(match.kwargs, sort_keys=True, default=str) if match.kwargs else ""
-    return f"{request.method} {route} {arguments}".rstrip()
+    # Letters as they are: escaped, a hundred of them are more than the column holds.
+    arguments = json.dumps(match.kwargs, sort_keys=True, default=str, ensure_ascii=False)
+    return f"{request.method} {route} {arguments if match.kwargs else ''}".rstrip()
 
 
 def _fingerprint(body: Any) -> str:

@@ -16,6 +16,7 @@ from core.metrics import DATABASE_SECONDS, REQUEST_SECONDS
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+_LONGEST_LENGTH = 18  # digits; of thousands Python would not make a number
 _DRAIN_CHUNK = 64 * 1024
 _DRAIN_BYTES = 32 * 1024 * 1024
 
@@ -79,7 +80,7 @@ class BodyLimitMiddleware:
                     411, "length_required", "Length required", "Send the body with a Content-Length."
                 )
             return self.get_response(request)
-        if not (declared.isascii() and declared.isdigit()):
+        if not (declared.isascii() and declared.isdigit() and len(declared) <= _LONGEST_LENGTH):
             return problem_response(400, "malformed", "Bad request", "Content-Length is not a number.")
         if int(declared) > settings.MAX_BODY_BYTES and int(declared) > (limit := _limit_of(request)):
             _drain(request)

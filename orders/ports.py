@@ -5,7 +5,7 @@ so what it raises undoes what was being done to the order; and each is made once
 steps are taken once. Pure, but for the providers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -105,6 +105,10 @@ class CheckoutProvider(Protocol):
         Raises:
             DomainError: somebody was quicker.
         """
+        ...
+
+    def lock(self, user_ids: Collection[int], *, at: datetime) -> None:
+        """Lock what members' points hang on, before many orders of theirs are let go in one transaction."""
         ...
 
     def commit(self, order: HeldOrder, *, at: datetime) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.contracts import MEMBER_JOINED
 from accounts.models import User
 from accounts.services.blocking import set_active
+from accounts.services.sessions import end_all_sessions
 from core import audit, outbox
 from core.contracts import Actor
 
@@ -27,12 +28,23 @@ class UserForm(UserChangeForm):  # type: ignore[type-arg]
         model = User
 
 
+class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    """Another password ends what was signed in by the one before: it may be known to somebody."""
+
+    def save(self, commit: bool = True) -> Any:
+        user = super().save(commit)
+        if commit:
+            end_all_sessions(user.pk, at=timezone.now())
+        return user
+
+
 @admin.register(User)
 class MemberAdmin(UserAdmin):  # type: ignore[type-arg]
     """Members and staff; who has orders or points cannot be deleted, only made inactive."""
 
     form = UserForm
     add_form = NewUserForm
+    change_password_form = NewPasswordForm
     list_display = (
         "username",
         "email",

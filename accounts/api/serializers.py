@@ -17,6 +17,7 @@ from core.api.images import ImageUpload
 from core.api.serializers import Input
 
 _PREFERENCES_BYTES = 8 * 1024
+_PREFERENCES_LEVELS = 32
 
 
 class Phone(Text):
@@ -108,6 +109,9 @@ class Preferences(serializers.DictField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.fail("not_a_dict", input_type=type(data).__name__)
+        # What was just shallow enough to be read may be too deep to be written, where more is on the stack.
+        if not _nests_within(data, _PREFERENCES_LEVELS):
+            raise serializers.ValidationError(f"May nest {_PREFERENCES_LEVELS} levels deep.")
         try:
             written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
         except UnicodeEncodeError:
@@ -118,6 +122,13 @@ class Preferences(serializers.DictField):
         if len(written) > _PREFERENCES_BYTES:
             raise serializers.ValidationError(f"May have {_PREFERENCES_BYTES} bytes as JSON.")
         return data
+
+
+def _nests_within(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_nests_within(part, levels - 1) for part in parts)
 
 
 class MeInput(Input):

@@ -11,8 +11,13 @@ TERMS = (
 )
 
 PRODUCTS = """
-SELECT id, sku, name, price, is_active, CASE WHEN stock_is_tracked THEN stock END
-FROM products WHERE id = ANY(%s)
+SELECT p.id, p.sku, p.name, p.price,
+       p.is_active AND coalesce(listed.is_active, true) AND NOT EXISTS (
+           SELECT FROM products variant WHERE variant.variant_of_id = p.id AND variant.is_active
+       ),
+       CASE WHEN p.stock_is_tracked THEN p.stock END
+FROM products p LEFT JOIN products listed ON listed.id = p.variant_of_id
+WHERE p.id = ANY(%s)
 """
 
 PROGRAMME = """

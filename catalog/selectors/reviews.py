@@ -32,12 +32,13 @@ def reviews_of_member(user_id: int) -> QuerySet[Review]:
 
 
 def review_seen_by(user_id: int, review_id: int) -> Review:
-    """Return one review: one's own, or one that is shown.
+    """Return one review: one's own, or one that is shown, of a product that is.
 
     Raises:
         ReviewNotShown: there is none such.
     """
-    seen = _seen_by(user_id).filter(Q(user_id=user_id) | Q(status=ReviewStatus.APPROVED))
+    shown = Q(status=ReviewStatus.APPROVED, product__is_active=True)
+    seen = _seen_by(user_id).filter(Q(user_id=user_id) | shown)
     review = seen.filter(pk=review_id).first()
     if review is None:
         raise ReviewNotShown

@@ -8,12 +8,21 @@ from catalog.contracts import ProductForSale
 
 
 def products_for_sale(product_ids: Iterable[int]) -> dict[int, ProductForSale]:
-    """Return products with their price and stock, by id, in one query; unknown ids are missing."""
+    """Return products with their price and stock, by id, in one query; unknown ids are missing.
+
+    A variant is sold as long as its listed product is, too; a listed product with variants on sale is not
+    sold itself.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT id, sku, name, price, is_active, CASE WHEN stock_is_tracked THEN stock END
-            FROM products WHERE id = ANY(%s)
+            SELECT p.id, p.sku, p.name, p.price,
+                   p.is_active AND coalesce(listed.is_active, true) AND NOT EXISTS (
+                       SELECT FROM products variant WHERE variant.variant_of_id = p.id AND variant.is_active
+                   ),
+                   CASE WHEN p.stock_is_tracked THEN p.stock END
+            FROM products p LEFT JOIN products listed ON listed.id = p.variant_of_id
+            WHERE p.id = ANY(%s)
             """,
             [list(product_ids)],
         )

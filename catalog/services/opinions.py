@@ -25,7 +25,9 @@ def find_helpful(*, user_id: int, review_id: int, helpful: bool) -> int:
         OwnReview: it is the member's own.
     """
     # Locked before the vote is looked for: whoever waited here finds what the others left.
-    review = _shown_of_another(Review.objects.select_for_update(no_key=True), user_id, review_id)
+    review = _shown_of_another(
+        Review.objects.select_for_update(no_key=True, of=("self",)), user_id, review_id
+    )
     if helpful:
         _, changed = ReviewVote.objects.get_or_create(review_id=review_id, user_id=user_id)
     else:
@@ -52,7 +54,8 @@ def report_review(*, user_id: int, review_id: int, reason: str, note: str = "") 
 
 
 def _shown_of_another(reviews: QuerySet[Review], user_id: int, review_id: int) -> Review:
-    review = reviews.filter(pk=review_id, status=ReviewStatus.APPROVED).first()
+    shown = reviews.filter(pk=review_id, status=ReviewStatus.APPROVED, product__is_active=True)
+    review = shown.first()
     if review is None:
         raise ReviewNotFound
     if review.user_id == user_id:

@@ -30,8 +30,12 @@ class Moment(serializers.DateTimeField):
     default_error_messages = {"out_of_range": "Between the years 1970 and 2200."}
 
     def to_internal_value(self, value: Any) -> datetime:
-        moment = super().to_internal_value(value)
-        if not 1970 < moment.astimezone(UTC).year < 2200:
+        try:
+            moment = super().to_internal_value(value)
+            year = moment.astimezone(UTC).year
+        except OverflowError:  # the first and the last day that there are, somewhere else
+            self.fail("out_of_range")
+        if not 1970 < year < 2200:
             self.fail("out_of_range")
         return moment
 

@@ -28,6 +28,7 @@ from orders.services.baskets import (
 )
 from orders.services.cancelling import TooLateToCancel, cancel_own_order
 from orders.services.checkout import order_basket, order_quote
+from orders.services.locking import AnotherShopsOrder
 from orders.services.placing import UnknownProducts
 from orders.services.quoting import QuoteChanged, QuoteExpired, QuoteInvalid, quote_basket
 from orders.services.return_requests import (
@@ -128,7 +129,7 @@ class CancelView(APIView):
     @extend_schema(
         request=shapes.CancelInput, responses=shapes.OrderDetailOutput, parameters=[IDEMPOTENCY_KEY]
     )
-    @refuses(TooLateToCancel)
+    @refuses(AnotherShopsOrder, TooLateToCancel)
     def post(self, request: Request, order_id: int) -> Response:
         """Cancel an order that nobody has begun to pack; voucher, points and stock are free again."""
         return run_once(request, lambda: self._cancel(request, order_id))
@@ -160,7 +161,7 @@ class ReturnRequestsView(APIView):
         responses={201: shapes.ReturnRequestOutput},
         parameters=[IDEMPOTENCY_KEY],
     )
-    @refuses(ReturnAskedAlready, OrderNotReturnable, LineNotInOrder, ReturnBeyondBought)
+    @refuses(AnotherShopsOrder, ReturnAskedAlready, OrderNotReturnable, LineNotInOrder, ReturnBeyondBought)
     def post(self, request: Request, order_id: int) -> Response:
         """Ask to send lines back; staff accept or refuse it."""
         return run_once(request, lambda: self._ask(request, order_id))
@@ -184,7 +185,7 @@ class ReturnPicturesView(APIView):
     @extend_schema(
         request={"multipart/form-data": shapes.PicturesInput}, responses={201: shapes.ReturnRequestOutput}
     )
-    @refuses(ReturnDecidedAlready, TooManyPictures)
+    @refuses(AnotherShopsOrder, ReturnDecidedAlready, TooManyPictures)
     def post(self, request: Request, order_id: int, request_id: int) -> Response:
         """Add pictures to a return that staff have not yet decided about."""
         body = shapes.PicturesInput.parse(request)

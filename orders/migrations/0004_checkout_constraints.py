@@ -77,4 +77,9 @@ class Migration(migrations.Migration):
             model_name="order",
             name="orders_total_adds_up",
         ),
+        # On the way back, before the old rule returns: it knows tax only on top, and has no column that says
+        # otherwise.
+        migrations.RunSQL(
+            sql=migrations.RunSQL.noop, reverse_sql="UPDATE orders SET tax = 0 WHERE tax_included AND tax > 0"
+        ),
     ]

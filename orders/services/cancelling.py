@@ -29,6 +29,7 @@ def cancel_own_order(*, user_id: int, order_id: int, actor: Actor, at: datetime,
 
     Raises:
         OrderNotFound: there is no such order, or it is another member's.
+        AnotherShopsOrder: it was bought in another shop.
         TooLateToCancel: it is being processed, or further.
     """
     order = lock_own_order(user_id=user_id, order_id=order_id)

@@ -4,15 +4,15 @@ Locks follow the order's own: products, then what the providers lock.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from catalog.facade import give_back_stock
+from catalog.facade import give_back_stock, lock_products
 from core import outbox
 from orders import ports
 from orders.contracts import ORDER_REFUND_DUE, SHOP
-from orders.models import Order
+from orders.models import Order, OrderItem
 
 
 def reserve(order: Order, *, at: datetime) -> None:
@@ -33,7 +33,25 @@ def confirm(order: Order, *, at: datetime) -> None:
             provider.commit(held, at=at)
 
 
-def let_go(order: Order, *, at: datetime) -> None:
+def lock_for_many(orders: Collection[Order], *, at: datetime) -> None:
+    """Lock what letting go of these locked orders touches, before one transaction does it order by order.
+
+    Else the second order's products would be locked after the first one's account, and members' accounts in
+    the order in which somebody named the orders: two such transactions would wait for each other.
+    """
+    taken = OrderItem.objects.filter(order__in=orders, stock_taken=True)
+    lock_products(taken.values_list("product_id", flat=True))
+    lock_accounts_of(orders, at=at)
+
+
+def lock_accounts_of(orders: Collection[Order], *, at: datetime) -> None:
+    """Lock the accounts whose points paid for these locked orders, all at once."""
+    if payers := {order.user_id for order in orders if order.points_used}:
+        for provider in ports.providers():
+            provider.lock(payers, at=at)
+
+
+def let_go(order: Order, *, paid: bool, at: datetime) -> None:
     """Give back what a cancelled order took, once: stock, voucher, points, and the money if it was paid.
 
     The order is locked, and nothing leads away from `cancelled`, so it cannot happen twice.
@@ -44,7 +62,7 @@ def let_go(order: Order, *, at: datetime) -> None:
     if held := _held(order):
         for provider in ports.providers():
             provider.release(held, at=at)
-    if order.paid_at is not None:
+    if paid:
         refund_due(order, order.total, reference="cancelled")
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from core.errors import NotFound
+from core.errors import DomainError, NotFound
+from orders.contracts import SHOP
 from orders.models import Order
 
 
@@ -26,11 +27,18 @@ def lock_orders(order_ids: Iterable[int]) -> dict[int, Order]:
     return {order.pk: order for order in rows}
 
 
+class AnotherShopsOrder(DomainError):
+    """The shop that sold it sees to it: what we decided here, its own system would not know."""
+
+    code, status, title = "another_shops_order", 409, "Ask the shop where you bought it"
+
+
 def lock_own_order(*, user_id: int, order_id: int) -> Order:
-    """Lock one of a member's own orders; another's is neither locked nor there.
+    """Lock one of the orders that a member made with us; another's is neither locked nor there.
 
     Raises:
         OrderNotFound: there is no such order of this member's.
+        AnotherShopsOrder: it was bought in another shop.
     """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("orders are locked inside a transaction")
@@ -38,6 +46,8 @@ def lock_own_order(*, user_id: int, order_id: int) -> Order:
     order = mine.select_for_update(no_key=True).first()
     if order is None:
         raise OrderNotFound
+    if order.shop != SHOP:
+        raise AnotherShopsOrder(f"It was bought in the shop {order.shop}.", shop=order.shop)
     return order
 
 

@@ -45,6 +45,7 @@ def request_return(
 
     Raises:
         OrderNotFound: there is no such order, or it is another member's.
+        AnotherShopsOrder: it was bought in another shop.
         ReturnAskedAlready: an earlier request for the order is open.
         OrderNotReturnable, NothingToReturn, LineNotInOrder, ReturnBeyondBought: as `return_lines` does.
     """

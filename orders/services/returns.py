@@ -14,7 +14,7 @@ from core import outbox
 from core.contracts import Actor
 from core.errors import DomainError
 from core.money import ZERO
-from orders.contracts import ORDER_RETURNED
+from orders.contracts import ORDER_RETURNED, SHOP
 from orders.models import Order, OrderItem, OrderReturn, ReturnLine
 from orders.ports import PointsBack
 from orders.rules import RETURNABLE, Status, kept_part, points_kept, status_after_return
@@ -142,8 +142,15 @@ def points_back(order: Order, items: Mapping[int, OrderItem], lines: Mapping[int
     return points_kept(order.points_used, before) - points_kept(order.points_used, after)
 
 
-def _refund(order: Order, items: Mapping[int, OrderItem], lines: Mapping[int, int]) -> Decimal:
-    """Return what of the goods' price goes back in money with these pieces, added tax with it."""
+def _refund(order: Order, items: Mapping[int, OrderItem], lines: Mapping[int, int]) -> Decimal | None:
+    """Return what of the goods' price goes back in money with these pieces, added tax with it.
+
+    None for another shop's order: that shop sees to it.
+    """
+    if order.shop != SHOP:
+        return None
+    if not items:
+        return Decimal(order.total)
     back = ZERO
     for item_id, qty in lines.items():
         item = items[item_id]
@@ -202,7 +209,7 @@ def _record(
         actor=actor.label,
         user_id=actor.user_id,
         at=at,
-        refund=_refund(order, items, lines) if items else order.total,
+        refund=_refund(order, items, lines),
         points_back=given.get((order.pk, reference), 0),
     )
     ReturnLine.objects.bulk_create(
@@ -214,5 +221,6 @@ def _record(
     if Status(order.status) != after:
         take_step(order, after, actor=actor, at=at, reason=reason)
     outbox.publish(ORDER_RETURNED, order_id=order.pk, user_id=order.user_id)
-    refund_due(order, order_return.refund, reference=f"return:{reference}")
+    if order_return.refund is not None:
+        refund_due(order, order_return.refund, reference=f"return:{reference}")
     return order_return

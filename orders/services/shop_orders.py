@@ -10,6 +10,8 @@ from django.db import connection, transaction
 from core.contracts import Actor
 from core.errors import DomainError
 from orders.models import Order
+from orders.rules import Status
+from orders.services.holding import lock_for_many
 from orders.services.locking import lock_orders
 from orders.services.shop_new import make_orders
 from orders.services.shop_updates import update_order
@@ -68,22 +70,28 @@ def put_orders(shop: str, told: Sequence[ShopOrder], *, actor: Actor, at: dateti
                 else Outcome(order.number, "refused", answer)
             )
     rest = [index for index in range(len(told)) if index not in outcomes]
-    ids = _lock_rest(shop, [told[index].number for index in rest], stored)
+    ids = _lock_rest(shop, [told[index] for index in rest], stored, at=at)
     for index in rest:
         outcomes[index] = _bring(shop, told[index], ids, actor=actor, at=at)
     return [outcomes[index] for index in range(len(told))]
 
 
-def _lock_rest(shop: str, numbers: Sequence[str], stored: dict[str, StoredOrder]) -> dict[str, int]:
+def _lock_rest(
+    shop: str, told: Sequence[ShopOrder], stored: dict[str, StoredOrder], *, at: datetime
+) -> dict[str, int]:
     """Return the ids of the orders that are to be updated.
 
-    Where one transaction holds them all, they are locked here, in the order of their ids.
+    Where one transaction holds them all, they are locked here, in the order of their ids, and then what those
+    hold that are cancelled.
     """
+    numbers = [order.number for order in told]
     ids = {number: stored[number].id for number in numbers if number in stored}
     if missing := [number for number in numbers if number not in ids]:
         ids |= dict(Order.objects.filter(shop=shop, number__in=missing).values_list("number", "id"))
     if connection.in_atomic_block:
-        lock_orders(ids.values())
+        locked = lock_orders(ids.values())
+        cancelled = {order.number for order in told if order.status is Status.CANCELLED}
+        lock_for_many([order for order in locked.values() if order.number in cancelled], at=at)
     return ids
 
 

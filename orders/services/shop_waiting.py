@@ -12,6 +12,7 @@ from core.errors import DomainError
 from orders.contracts import RETURN_WAITING
 from orders.models import Order
 from orders.rules import Status
+from orders.services.holding import lock_accounts_of
 from orders.services.locking import lock_order, lock_orders
 from orders.services.returns import ReturnReferenceTaken
 from orders.services.shop_returns import ReturnedLine, ShopReturn, TakenBack, apply_return
@@ -73,6 +74,7 @@ def apply_waiting_returns(
     orders = lock_orders(_orders_waited_for(order_ids, waiting_ids))
     done = {(order.shop, order.number): order for order in orders.values()}
     rows = WaitingReturn.objects.filter(number__in={number for _, number in done}, error="")
+    lock_accounts_of(orders.values(), at=at)
     applied = 0
     for row in rows.order_by("pk").select_for_update():
         order = done.get((row.shop, row.number))

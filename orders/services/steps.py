@@ -80,6 +80,7 @@ def take_step(order: Order, to: Status, *, actor: Actor, at: datetime, reason: s
     order.save(update_fields=changed)
     step.save(force_insert=True)
     if to is Status.CANCELLED:
-        let_go(order, at=at)
+        # A shop's news may leave `paid` out, but nothing leaves `pending` for it unpaid.
+        let_go(order, paid=was != Status.PENDING, at=at)
     elif was == Status.PENDING:
         confirm(order, at=at)

@@ -3,7 +3,7 @@
 Locks: accounts before vouchers, vouchers before lots, as everywhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from catalog.facade import products_within
@@ -72,6 +72,10 @@ class RewardsAtCheckout:
             reserve_voucher(user_id=order.user_id, code=order.voucher_code, order_id=order.order_id, at=at)
         if book is not None:
             _spend(book, order)
+
+    def lock(self, user_ids: Collection[int], *, at: datetime) -> None:
+        """Lock the members' accounts, in the order of their ids."""
+        lock_accounts(user_ids, at=at)
 
     def commit(self, order: HeldOrder, *, at: datetime) -> None:
         """Use the voucher up."""

@@ -6,10 +6,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from accounts.models import PhoneChallenge, RefreshToken, SocialIdentity, User
 from accounts.services.keys import make_key
 from accounts.services.phone_codes import send_code
+from accounts.services.sessions import RefreshRefused, begin_session, refresh_session
 from accounts.services.tokens import issue_refresh_token
 from core.contracts import Actor
 from core.models import AuditEntry
@@ -226,3 +228,16 @@ def test_lists_cost_the_same_for_one_row_and_for_ten(boss, model, django_assert_
         make(number)
     with django_assert_num_queries(len(few)):
         boss.get(f"/admin/accounts/{model}/")
+
+
+def test_another_password_ends_every_sign_in(admin_client):
+    user = make_user("thandi", password="right-horse-1")
+    session = begin_session(user.pk, at=timezone.now())
+    new = {"password1": "other-horse-22", "password2": "other-horse-22", "usable_password": "true"}
+    assert admin_client.post(f"/admin/accounts/user/{user.pk}/password/", new).status_code == 302
+    user.refresh_from_db()
+    assert user.check_password("other-horse-22")
+    with pytest.raises(RefreshRefused):
+        refresh_session(token=session.refresh, at=timezone.now())
+    headers = {"Authorization": f"Bearer {session.access}"}
+    assert APIClient().get("/auth/me/", headers=headers).status_code == 401

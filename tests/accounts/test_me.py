@@ -102,6 +102,15 @@ def test_preferences_that_are_no_text_are_refused(own, raw):
     assert own.patch("/auth/me/", raw, content_type="application/json").status_code == 400
 
 
+@pytest.mark.parametrize("depth", [32, 600, 880, 885, 890, 895, 900])
+def test_preferences_nest_so_deep_and_no_deeper(own, depth):
+    def nested(levels):
+        raw = '{"preferences": {"a": ' + "[" * levels + "]" * levels + "}}"
+        return own.patch("/auth/me/", raw, content_type="application/json").status_code
+
+    assert (nested(depth), nested(31)) == (400, 200)
+
+
 def test_a_backslash_that_reads_like_a_null_is_kept(own):
     body = {"preferences": {"path": "\\u0000"}}
     assert own.patch("/auth/me/", body, format="json").json()["preferences"] == body["preferences"]

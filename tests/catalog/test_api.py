@@ -274,6 +274,7 @@ def test_a_product_that_is_not_sold_is_404(signed_in):
         ("ids=-1", "ids"),
         ("ids=9223372036854775808", "ids"),
         ("ids=" + "9" * 400, "ids"),
+        ("ids=" + "0" * 19 + "1" + "9" * 5000, "ids"),
         ("ids=%D9%A1", "ids"),
         ("ids=" + ",".join(["1"] * 201), "ids"),
         ("min_price=-1", "min_price"),

@@ -357,6 +357,16 @@ def test_what_is_not_shown_is_not_voted_for_nor_reported(signed_in, status):
     assert not ReviewReport.objects.exists()
 
 
+def test_a_review_of_what_is_not_sold_any_more_is_seen_by_its_author_alone(signed_in, member):
+    product = make_product(is_active=False)
+    review, own = make_review(product=product, status="approved"), make_review(member, product)
+    assert signed_in.get(f"/catalog/reviews/{review.pk}/").status_code == 404
+    assert signed_in.put(f"/catalog/reviews/{review.pk}/helpful/").status_code == 404
+    report = signed_in.post(f"/catalog/reviews/{review.pk}/report/", {"reason": "spam"})
+    assert report.status_code == 404
+    assert signed_in.get(f"/catalog/reviews/{own.pk}/").status_code == 200
+
+
 def test_ones_own_review_is_not_voted_for_nor_reported(signed_in, member):
     review = make_review(member, status="approved")
     vote = signed_in.put(f"/catalog/reviews/{review.pk}/helpful/")

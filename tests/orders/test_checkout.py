@@ -32,7 +32,7 @@ from rewards.models import PointsTransaction, UserVoucher
 from rewards.services.checkout import PointsNotAccepted, TooFewPoints, UnknownVoucher
 from rewards.services.redemption import InsufficientPoints
 from rewards.services.vouchers import VoucherNotAvailable
-from tests.catalog.factories import make_product
+from tests.catalog.factories import make_product, make_variant
 from tests.orders.factories import line, make_order
 from tests.orders.shop import (
     AT,
@@ -293,6 +293,8 @@ def test_a_voucher_that_takes_nothing_off_is_not_used_up():
         (lambda mug: [(mug, 600), (mug, 401)], TooManyPieces),
         (lambda mug: [(Product(pk=10**9), 1)], UnknownProducts),
         (lambda mug: [(mug, 1), (make_product(is_active=False), 1)], ProductsNotForSale),
+        (lambda mug: [(make_variant(make_product(is_active=False)), 1)], ProductsNotForSale),
+        (lambda mug: [(make_variant(make_product()).variant_of, 1)], ProductsNotForSale),
         (lambda mug: [(mug, 1), (stocked(2), 3)], OutOfStock),
         (lambda mug: [(make_product("0.99"), 1)], BelowMinimum),
     ],

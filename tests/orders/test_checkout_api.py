@@ -15,6 +15,8 @@ from orders.services.steps import move_order
 from rewards.models import UserPoints
 from tests.accounts.factories import client_of
 from tests.catalog.factories import make_product
+from tests.orders.factories import line as line_of
+from tests.orders.factories import make_order
 from tests.orders.shop import D, balance, member, stocked, terms, voucher
 
 pytestmark = pytest.mark.django_db
@@ -316,3 +318,13 @@ def test_a_refused_return_can_be_asked_for_again_and_goods_that_came_back_meanwh
     with pytest.raises(DomainError):
         accept_return_request(request_id=second, actor=SYSTEM, at=NOW())
     assert [one["status"] for one in app.get(url).json()] == ["requested", "refused"]
+
+
+def test_what_another_shop_sold_is_cancelled_and_taken_back_by_that_shop(user, app):
+    sold = make_order(line_of("100.00"), user=user, shop="corner", status="delivered")
+    body = {"lines": [{"line_id": sold.items.get().pk, "qty": 1}], "reason": "broken"}
+    for call, sent in (("cancel", {}), ("returns", body)):
+        refused = app.post(f"/orders/{sold.pk}/{call}/", sent)
+        assert (refused.status_code, refused.json()["code"]) == (409, "another_shops_order")
+    return_lines(order_id=sold.pk, reference="CN-1", lines={sold.items.get().pk: 1}, actor=SYSTEM, at=NOW())
+    assert app.get(f"/orders/{sold.pk}/").json()["returns"][0]["refund"] is None

@@ -5,12 +5,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 
+from catalog.models import Product
 from core import outbox
 from orders.models import Order, OrderItem, OrderReturn
 from orders.shop_models import WaitingReturn
 from rewards.models import UserPoints
 from tests.accounts.keys import shop_client
 from tests.concurrency import together
+from tests.orders.shop import balance, member, stocked, terms
+from tests.orders.shop import order as bought
 
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +134,8 @@ def test_a_delivered_order_earns_and_its_return_takes_back(till):
         ),
         ({"placed_at": "yesterday"}, "invalid", "placed_at"),
         ({"placed_at": "1066-10-14T12:00:00Z"}, "invalid", "placed_at"),
+        ({"placed_at": "0001-01-01T00:00:00"}, "invalid", "placed_at"),
+        ({"placed_at": "9999-12-31T23:59:59-14:00"}, "invalid", "placed_at"),
         ({"delivered_at": "2199-01-01T00:00:00Z"}, "times_disagree", "delivered_at"),
         ({"status": "shipped"}, "times_disagree", "delivered_at"),
     ],
@@ -394,6 +399,34 @@ def test_24_overlapping_batches_with_and_without_a_key_end_with_every_order_once
     assert (Order.objects.count(), OrderItem.objects.count()) == (60, 120)
     assert outbox.drain(20)
     assert sum(UserPoints.objects.values_list("current_points", flat=True)) == 60 * 11
+
+
+@pytest.mark.django_db(transaction=True)
+def test_24_batches_that_cancel_orders_of_the_same_members_do_not_deadlock():
+    terms()
+    till = shop_client("orders:write", shop="markethub")
+    users, products = [member(points=10_000) for _ in range(2)], [stocked(1000) for _ in range(2)]
+
+    def made():
+        """An order by each of them."""
+        return [
+            bought(user, (product, 1), points=10).order for user, product in zip(users, products, strict=True)
+        ]
+
+    def cancel(orders, key):
+        told = {"orders": [{"number": one.number, "status": "cancelled"} for one in orders]}
+        headers = {"Idempotency-Key": key}
+        return shop_client_again(till).post("/api/v1/shop/orders/batch/", told, headers=headers).json()
+
+    for number in range(8):
+        one, other = made(), made()[::-1]
+        answers = together(
+            lambda one=one, key=f"a{number}": cancel(one, key),
+            lambda other=other, key=f"b{number}": cancel(other, key),
+        )
+        assert [answer["updated"] for answer in answers] == [2, 2]
+    assert [balance(user) for user in users] == [10_000, 10_000]
+    assert set(Product.objects.values_list("stock", flat=True)) == {1000}
 
 
 # --- the schema --------------------------------------------------------------------------------------------

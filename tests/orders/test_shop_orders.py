@@ -231,6 +231,17 @@ def test_what_our_checkout_made_can_be_moved_by_the_shop_and_not_repriced():
     assert Order.objects.values_list("status", "delivered_at").get() == ("delivered", NOW + HOUR)
 
 
+def test_what_is_cancelled_after_a_jump_over_its_payment_is_due_back_too(told_topics):
+    user = make_user(external_id="m1")
+    for number in ("MH-1", "MH-2"):
+        place_order(priced=priced(line(2), user=user, number=number), actor=SYSTEM, at=NOW)
+    put(told("MH-1", member=None, status="processing"), shop="markethub")
+    put(told("MH-1", member=None, status="cancelled"), shop="markethub")
+    assert told_topics()[2:] == ["order.paid", "order.refund_due", "order.cancelled"]
+    put(told("MH-2", member=None, status="cancelled"), shop="markethub")
+    assert told_topics()[5:] == ["order.cancelled"]
+
+
 def test_an_order_stays_its_members():
     put(told("1", sold()))
     make_user(external_id="m2", phone="+27821234567")

@@ -174,3 +174,14 @@ def test_5_one_adjustment_twenty_times_at_once_is_one():
     assert len({answer.content for answer in answers}) == 1
     assert UserPoints.objects.get().current_points == 1225
     assert_clean_books()
+
+
+def test_an_id_of_a_hundred_letters_of_any_script_has_its_retries_too(till, member):
+    member.external_id = "\N{GRINNING FACE}" * 100
+    member.save(update_fields=["external_id"])
+    path, headers = f"/api/v1/shop/members/{member.external_id}/points/", {"Idempotency-Key": "a"}
+    body = {"points": 25, "key": "case-1", "reason": "Late delivery"}
+    answers = [till.post(path, body, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[1]["Idempotent-Replayed"] == "true"
+    assert UserPoints.objects.get().current_points == 1225
