@@ -45,6 +45,8 @@ _TAKEN: dict[str, type[DomainError]] = {
 }
 # Enough for any number of coincidences; a name with eight random digits is free at the first try.
 _ATTEMPTS = 5
+# So many of them keep the phone: whoever signs in by it later must find this member.
+_WITH_PHONE = 2
 
 
 @transaction.atomic
@@ -128,8 +130,8 @@ def ensure_members(rows: Iterable[MemberRow]) -> dict[str, int]:
 
     Members who exist are not changed; of several rows of one member the first counts. New members have no
     usable password, and `member.joined` is published for each. A username, e-mail or phone that another
-    user has is not taken from them: the new member gets a random ending to the name, and neither e-mail nor
-    phone. A handful of statements for any number of rows.
+    user has is not taken from them: the new member gets a random ending to the name and no e-mail, and no
+    phone either where that is what is taken. A handful of statements for any number of rows.
     """
     by_external_id: dict[str, MemberRow] = {}
     for row in rows:
@@ -142,7 +144,7 @@ def ensure_members(rows: Iterable[MemberRow]) -> dict[str, int]:
         missing = [row for row in wanted if row.external_id not in ids]
         if not missing:
             break
-        made = _insert(missing, renamed=attempt > 0)
+        made = _insert(missing, renamed=attempt > 0, with_phone=attempt < _WITH_PHONE)
         joined += made.values()
         ids |= made
         # Whoever is still missing was made by somebody else just now, or asks for what another user has.
@@ -159,7 +161,7 @@ def _ids_of(external_ids: Sequence[str]) -> dict[str, int]:
     return {str(external_id): user_id for external_id, user_id in found}
 
 
-def _insert(rows: Sequence[MemberRow], *, renamed: bool) -> dict[str, int]:
+def _insert(rows: Sequence[MemberRow], *, renamed: bool, with_phone: bool) -> dict[str, int]:
     def username(row: MemberRow) -> str:
         name = row.username or f"member-{row.external_id}"
         return f"{name[:140]}-{secrets.token_hex(4)}" if renamed else name[:150]
@@ -182,7 +184,7 @@ def _insert(rows: Sequence[MemberRow], *, renamed: bool) -> dict[str, int]:
                 [row.external_id for row in rows],
                 [username(row) for row in rows],
                 emails,
-                [None if renamed else row.phone or None for row in rows],
+                [(row.phone or None) if with_phone else None for row in rows],
                 [row.first_name[:150] for row in rows],
                 [row.last_name[:150] for row in rows],
                 [make_password(None) for _ in rows],

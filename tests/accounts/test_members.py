@@ -133,3 +133,16 @@ def test_the_database_itself_refuses_empty_and_double(fields):
     make_user("first", email="a@example.com")
     with pytest.raises(IntegrityError), transaction.atomic():
         User.objects.bulk_create([User(username="second", **fields)])
+
+
+@pytest.mark.django_db
+def test_a_phone_is_kept_though_the_email_is_taken_and_dropped_where_it_is_itself():
+    make_user(email="taken@example.com", phone="+27820000001")
+    ids = ensure_members(
+        [
+            row("a", email="taken@example.com", phone="+27820000002"),
+            row("b", email="free@example.com", phone="+27820000001"),
+        ]
+    )
+    found = {user.pk: (user.email, user.phone) for user in User.objects.filter(pk__in=list(ids.values()))}
+    assert found == {ids["a"]: (None, "+27820000002"), ids["b"]: (None, None)}
