@@ -314,7 +314,6 @@ def _spend(cursor: Any, user_id: int, order_id: int, number: str, sums: dict[str
     parameters += [[key] * size, [one[3] for one in drawn], [at] * size]
     parameters += [[user_id], [current - points], [pending], [lifetime], [debt], [tier_id], [at]]
     cursor.execute(statements.SPEND, parameters)
-    cursor.fetchall()
 
 
 def _split(amount: int, weights: list[int]) -> list[int]:

@@ -125,15 +125,13 @@ WITH entry AS (
     LEFT JOIN entry ON entry.user_id = a.user_id AND entry.natural_key = a.natural_key
     LEFT JOIN entry maker ON maker.user_id = a.user_id AND maker.natural_key = a.lot_key
     LEFT JOIN opened ON opened.transaction_id = maker.id
-), balanced AS (
-    UPDATE user_points
-    SET current_points = b.current_points, pending_points = b.pending_points,
-        lifetime_points = b.lifetime_points, debt_points = b.debt_points, tier_id = b.tier_id,
-        settled_at = b.settled_at, updated_at = clock_timestamp()
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-                %s::timestamptz[])
-         b (user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at)
-    WHERE user_points.user_id = b.user_id
 )
-SELECT user_id, natural_key, id FROM entry
+UPDATE user_points
+SET current_points = b.current_points, pending_points = b.pending_points,
+    lifetime_points = b.lifetime_points, debt_points = b.debt_points, tier_id = b.tier_id,
+    settled_at = b.settled_at, updated_at = clock_timestamp()
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+            %s::timestamptz[])
+     b (user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at)
+WHERE user_points.user_id = b.user_id
 """

@@ -42,9 +42,8 @@ def accrue_orders(order_ids: Collection[int], *, at: datetime) -> None:
         return
     book = lock_accounts(members.values(), at=at)
     book.post()  # so that what expired until now is in the ledger before a reversal asks for it
-    bases = earning_bases(
-        list(members)
-    )  # read under the locks: an older reading could earn what was returned
+    # Read under the locks: an older reading could earn what was returned meanwhile.
+    bases = earning_bases(list(members))
     posted = _posted_purchases(bases)
     rule = active_rules([EarningRule.RuleType.PURCHASE]).get(EarningRule.RuleType.PURCHASE)
     reversals = {

@@ -1,4 +1,4 @@
-"""Locking accounts and writing what was done to them: the only code that changes the ledger's tables."""
+"""Locking accounts with their lots, and posting what was done to them (`services.writing`)."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -44,6 +44,14 @@ class Book:
         """The time of what is done to the one account of this book: see `Account.clock`."""
         return self.sole().clock
 
+    def load_due_lots(self, user_ids: Iterable[int]) -> None:
+        """Bring in the lots that the clock has moved: what settling needs."""
+        self._bring_in(
+            """l.user_id = ANY(%s) AND l.remaining > 0
+               AND (l.expires_at <= %s OR (NOT l.matured AND l.matures_at <= %s))""",
+            [list(user_ids), self.at, self.at],
+        )
+
     def load_open_lots(self, user_ids: Iterable[int]) -> None:
         """Bring in every lot that still holds points: needed before a spend or a reversal."""
         self._bring_in("l.user_id = ANY(%s) AND l.remaining > 0", [list(user_ids)])
@@ -85,18 +93,14 @@ class Book:
         for account in self.accounts.values():
             account.settle(account.clock)
 
-    def post(self) -> dict[tuple[int, str], int]:
-        """Write every change in one statement, then the tier moves that follow from it.
-
-        Returns the ids of the new ledger lines by (member, natural key).
-        """
+    def post(self) -> None:
+        """Write every change in one statement, then the tier moves that follow from it."""
         changed = [account for account in self.accounts.values() if account.changed]
         if not changed:
-            return {}
+            return
         moves = judge_tiers(changed, self.programme, at=self.at, reason=TierChange.Reason.POINTS)
-        written = write(changed)
+        write(changed)
         record_moves(moves, self.programme)
-        return written
 
     def rejudge(self, *, reason: str, quietly: bool) -> int:
         """Move every account to the tier that it should have now; returns how many moved.
@@ -137,11 +141,7 @@ def lock_accounts(user_ids: Iterable[int], *, at: datetime, open_lots: bool = Fa
     if open_lots:
         book.load_open_lots(wanted)
     else:
-        book._bring_in(
-            """l.user_id = ANY(%s) AND l.remaining > 0
-               AND (l.expires_at <= %s OR (NOT l.matured AND l.matures_at <= %s))""",
-            [wanted, at, at],
-        )
+        book.load_due_lots(wanted)
     book.settle()
     return book
 

@@ -40,24 +40,22 @@ WITH entry AS (
     LEFT JOIN entry ON entry.user_id = a.user_id AND entry.natural_key = a.natural_key
     LEFT JOIN entry maker ON maker.user_id = a.user_id AND maker.natural_key = a.lot_key
     LEFT JOIN opened ON opened.transaction_id = maker.id
-), balanced AS (
-    UPDATE user_points
-    SET current_points = b.current_points, pending_points = b.pending_points,
-        lifetime_points = b.lifetime_points, debt_points = b.debt_points, tier_id = b.tier_id,
-        settled_at = b.settled_at, updated_at = clock_timestamp()
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-                %s::timestamptz[])
-         b (user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at)
-    WHERE user_points.user_id = b.user_id
 )
-SELECT user_id, natural_key, id FROM entry
+UPDATE user_points
+SET current_points = b.current_points, pending_points = b.pending_points,
+    lifetime_points = b.lifetime_points, debt_points = b.debt_points, tier_id = b.tier_id,
+    settled_at = b.settled_at, updated_at = clock_timestamp()
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+            %s::timestamptz[])
+     b (user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at)
+WHERE user_points.user_id = b.user_id
 """
 
 
-def write(accounts: list[Account]) -> dict[tuple[int, str], int]:
-    """Write entries, lots, allocations and balances of `accounts`; return the new lines' ids."""
+def write(accounts: list[Account]) -> None:
+    """Write entries, lots, allocations and balances of `accounts`, and forget that they changed."""
     if not accounts:
-        return {}
+        return
     entries = [
         (
             account.user_id,
@@ -126,13 +124,11 @@ def write(accounts: list[Account]) -> dict[tuple[int, str], int]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, parameters)
-        written = {(user_id, key): pk for user_id, key, pk in cursor.fetchall()}
     for account in accounts:
         # They have no id here: whoever needs them loads them.
         account.lots = [lot for lot in account.lots if lot.id is not None]
         account.entries, account.new_lots, account.allocations, account.touched_lots = [], [], [], {}
         account.changed = False
-    return written
 
 
 def _columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
