@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 MEMBER_JOINED = "member.joined"
 """Topic; payload {user_id}, and {referral_code} where the new member gave one (as given, not checked)."""
@@ -30,3 +31,11 @@ class MemberClaim:
     external_id: str | None = None
     phone: str | None = None
     email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberLocale:
+    """In which language a member reads, and by which clock they live."""
+
+    language: str
+    zone: ZoneInfo

@@ -11,6 +11,7 @@ from accounts.api.keys import (
 from accounts.phones import NotAPhone, e164
 from accounts.roles import CATALOGUE_EDITOR, LOYALTY_MANAGER, OPERATOR, SUPPORT_AGENT, allow
 from accounts.scopes import register_scope
+from accounts.selectors import member_locales
 from accounts.services.identifying import MembersDisagree, MemberUnknown, identify_members
 from accounts.services.keys import make_key, usable_key
 from accounts.services.limits import TooManyAttempts, take
@@ -37,6 +38,7 @@ __all__ = [
     "identify_members",
     "issue_access_token",
     "make_key",
+    "member_locales",
     "register_member",
     "register_scope",
     "shop_of",

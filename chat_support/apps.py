@@ -1,0 +1,8 @@
+"""Chat with members, and the tickets that it is about."""
+
+from django.apps import AppConfig
+
+
+class ChatSupportConfig(AppConfig):
+    name = "chat_support"
+    verbose_name = "Chat support"

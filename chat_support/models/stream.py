@@ -1,0 +1,53 @@
+"""What goes to Stream and what comes from it."""
+
+from django.db import models
+from django.utils import timezone
+
+from core.outgoing import STILL_TO_SEND, Outgoing
+
+
+class StreamCall(Outgoing):
+    """One call to make of Stream. Those about one `subject` are made in the order of their ids."""
+
+    class Action(models.TextChoices):
+        UPSERT_USER = "upsert_user", "Tell of a user"
+        OPEN_CHANNEL = "open_channel", "Make a ticket's channel"
+        SEND_MESSAGE = "send_message", "Write a message"
+        DELETE_USER = "delete_user", "Erase a user"
+
+    action = models.CharField(max_length=20, choices=Action)
+    subject = models.CharField(max_length=150, help_text="user:<Stream user id> or channel:<channel id>.")
+    key = models.CharField(
+        max_length=200, unique=True, help_text="Its natural key: the same is never asked twice."
+    )
+    arguments = models.JSONField(default=dict)
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "stream_calls"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["due_at", "id"], name="stream_calls_due", condition=STILL_TO_SEND),
+            models.Index(fields=["subject", "id"], name="stream_calls_in_order", condition=STILL_TO_SEND),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} of {self.subject}"
+
+
+class StreamWebhook(models.Model):
+    """A webhook that Stream has signed, kept for 30 days; its id stays the same over Stream's retries."""
+
+    webhook_id = models.CharField(max_length=100, unique=True)
+    event_type = models.CharField(max_length=100)
+    channel_id = models.CharField(max_length=100, blank=True, default="", db_index=True)
+    payload = models.JSONField()
+    received_at = models.DateTimeField(default=timezone.now, db_index=True)
+    processed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "stream_webhooks"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.webhook_id}"

@@ -1,0 +1,31 @@
+"""When a message may disturb somebody. Pure."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+_MINUTE = timedelta(minutes=1)
+
+
+def quiet_until(at: datetime, *, zone: ZoneInfo, begins: time, ends: time) -> datetime | None:
+    """Return when the quiet hours end that `at` lies in, or None outside of them.
+
+    Half open, in local time: from `begins` on and no more at `ends`; over midnight when `ends` is earlier;
+    none when both are equal. When the clocks skip the end, they end with the gap.
+    """
+    local = at.astimezone(zone)
+    clock = local.time()
+    over_midnight = ends < begins
+    quiet = clock >= begins or clock < ends if over_midnight else begins <= clock < ends
+    if not quiet:
+        return None
+    day = local.date() + timedelta(days=1) if over_midnight and clock >= begins else local.date()
+    return _next_showing(datetime.combine(day, ends), zone, after=at)
+
+
+def _next_showing(local: datetime, zone: ZoneInfo, *, after: datetime) -> datetime:
+    """Return the first instant after `after` at which clocks show `local`, or more when they skip it."""
+    # Both readings of a time that the clocks show twice, or not at all; the walk is over an hour at most.
+    instant = min(local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    while instant <= after or instant.astimezone(zone).replace(tzinfo=None) < local:
+        instant += _MINUTE
+    return instant
