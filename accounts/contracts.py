@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 MEMBER_JOINED = "member.joined"
 """Topic; payload {user_id}, and {referral_code} where the new member gave one (as given, not checked)."""
 
+SESSION_ENDED = "session.ended"
+"""Topic; payload {user_id, session}: the session's id in hex, null when all of the member's have ended."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberRow:

@@ -11,6 +11,7 @@ _SCHEMA_SECONDS = 3600
 
 _calls = [
     path("", include("accounts.api.urls")),
+    path("", include("notifications.api.urls")),
     path("", include("orders.api.urls")),
     path("", include("catalog.api.urls")),
     path("", include("rewards.api.urls")),

@@ -16,6 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core import forgetting
 from core.errors import DomainError
 from core.models import IdempotentResponse
 
@@ -23,7 +24,6 @@ HEADER = "Idempotency-Key"
 REMEMBERED_FOR = timedelta(days=1)
 _LONGEST_KEY = 255
 _VERSION_PREFIX = "api/v1/"
-_FORGET_CHUNK = 5000
 
 
 class StillRunning(DomainError):
@@ -92,14 +92,9 @@ def run_once(request: Request, work: Callable[[], Response]) -> Response:
 
 def forget() -> int:
     """Delete the answers older than a day, in chunks; return how many."""
-    old = timezone.now() - REMEMBERED_FOR
-    forgotten = 0
-    while True:
-        ids = IdempotentResponse.objects.filter(created_at__lt=old).values("pk")[:_FORGET_CHUNK]
-        deleted, _ = IdempotentResponse.objects.filter(pk__in=ids).delete()
-        forgotten += deleted
-        if deleted < _FORGET_CHUNK:
-            return forgotten
+    return forgetting.forget(
+        IdempotentResponse.objects.filter(created_at__lt=timezone.now() - REMEMBERED_FOR)
+    )
 
 
 def _caller(request: Request) -> str:

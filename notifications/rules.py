@@ -1,9 +1,25 @@
-"""When a message may disturb somebody. Pure."""
+"""Whether a member wants a message, and when it may disturb them. Pure."""
 
+from collections.abc import Container
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from notifications.contracts import Channel, Purpose
+
 _MINUTE = timedelta(minutes=1)
+
+
+def is_wanted(
+    purpose: str, category: str, channel: Channel, switched_off: Container[tuple[str, str]]
+) -> bool:
+    """Say whether a message goes out on a channel, by the (category, channel) pairs that are switched off.
+
+    A message belongs to its own category and to its purpose's; either switched off keeps it away. What is
+    transactional always reaches the inbox.
+    """
+    if channel == Channel.INBOX and purpose == Purpose.TRANSACTIONAL:
+        return True
+    return (purpose, channel) not in switched_off and (category, channel) not in switched_off
 
 
 def quiet_until(at: datetime, *, zone: ZoneInfo, begins: time, ends: time) -> datetime | None:

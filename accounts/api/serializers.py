@@ -1,6 +1,5 @@
 """Shapes of signing in and of one's own account."""
 
-import json
 import zoneinfo
 from typing import Any
 
@@ -12,12 +11,11 @@ from accounts.models import User
 from accounts.models.users import LANGUAGE
 from accounts.phones import NotAPhone, e164
 from accounts.services.avatars import SIDE
-from core.api.fields import Text
+from core.api.fields import AppObject, Text
 from core.api.images import ImageUpload
 from core.api.serializers import Input
 
 _PREFERENCES_BYTES = 8 * 1024
-_PREFERENCES_LEVELS = 32
 
 
 class Phone(Text):
@@ -103,34 +101,6 @@ class SignedInOutput(TokensOutput):
     is_new_member = serializers.BooleanField(help_text="Whether this sign-in made the member.")
 
 
-class Preferences(serializers.DictField):
-    """An object that the app keeps for itself: stored and given back, never read."""
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if not isinstance(data, dict):
-            self.fail("not_a_dict", input_type=type(data).__name__)
-        # What was just shallow enough to be read may be too deep to be written, where more is on the stack.
-        if not _nests_within(data, _PREFERENCES_LEVELS):
-            raise serializers.ValidationError(f"May nest {_PREFERENCES_LEVELS} levels deep.")
-        try:
-            written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
-        except UnicodeEncodeError:
-            raise serializers.ValidationError("Text must be Unicode without lone surrogates.") from None
-        # Escaped backslashes aside, this is how a null is written, which jsonb cannot hold.
-        if rb"\u0000" in written.replace(rb"\\", b""):
-            raise serializers.ValidationError("Null characters are not allowed.")
-        if len(written) > _PREFERENCES_BYTES:
-            raise serializers.ValidationError(f"May have {_PREFERENCES_BYTES} bytes as JSON.")
-        return data
-
-
-def _nests_within(value: Any, levels: int) -> bool:
-    if not isinstance(value, dict | list):
-        return True
-    parts = value.values() if isinstance(value, dict) else value
-    return levels > 0 and all(_nests_within(part, levels - 1) for part in parts)
-
-
 class MeInput(Input):
     """What of one's own account can be changed; what is not given stays."""
 
@@ -143,7 +113,11 @@ class MeInput(Input):
         help_text="A language tag: en, zu, en-ZA.",
     )
     time_zone = Text(max_length=64, required=False, help_text="A name of the IANA: Africa/Johannesburg.")
-    preferences = Preferences(required=False, help_text="The app's own object; it replaces the one before.")
+    preferences = AppObject(
+        max_bytes=_PREFERENCES_BYTES,
+        required=False,
+        help_text="The app's own object; it replaces the one before.",
+    )
 
     def validate_time_zone(self, name: str) -> str:
         if name not in zoneinfo.available_timezones():

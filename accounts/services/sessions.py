@@ -7,13 +7,15 @@ exchanged cannot slip out of the family, or the account, that is being ended.
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
 
+from accounts.contracts import SESSION_ENDED
 from accounts.models import RefreshToken, User
 from accounts.services.tokens import hash_of, issue_access_token, issue_refresh_token, successor_of
+from core import outbox
 from core.errors import DomainError
 
 logger = logging.getLogger(__name__)
@@ -70,8 +72,9 @@ def begin_session(user_id: int, *, at: datetime, is_new_member: bool = False) ->
     if user is None or not user.is_active:
         raise MemberBlocked
     User.objects.filter(pk=user_id).update(last_login=at, updated_at=at)
-    refresh = issue_refresh_token(user_id, at=at)
-    return _signed_in(user_id, refresh, at=at, is_new_member=is_new_member)
+    family = uuid4()
+    refresh = issue_refresh_token(user_id, at=at, family=family)
+    return _signed_in(user_id, refresh, family, at=at, is_new_member=is_new_member)
 
 
 def refresh_session(*, token: str, at: datetime, retry_key: str | None = None) -> SignedIn:
@@ -106,7 +109,7 @@ def _exchange(*, token: str, at: datetime, retry_key: str | None) -> SignedIn | 
     RefreshToken.objects.filter(pk=row.pk).update(used_at=at, successor=hash_of(successor), updated_at=at)
     issue_refresh_token(user.pk, at=at, family=row.family, token=successor)
     User.objects.filter(pk=user.pk).update(last_token_refresh=at, updated_at=at)
-    return _signed_in(user.pk, successor, at=at)
+    return _signed_in(user.pk, successor, row.family, at=at)
 
 
 def _second_use(
@@ -116,10 +119,10 @@ def _second_use(
         successor = successor_of(token, retry_key)
         following = RefreshToken.objects.filter(hash=row.successor, used_at=None, revoked_at=None)
         if row.successor == hash_of(successor) and following.exists():
-            return _signed_in(row.user_id, successor, at=at)
+            return _signed_in(row.user_id, successor, row.family, at=at)
     if at - used_at <= RACE:
         return RefreshRaced()
-    _end(at=at, family=row.family)
+    _end(row.user_id, at=at, family=row.family)
     logger.warning("a refresh token of user %d was used twice: its family has ended", row.user_id)
     return RefreshRefused("This refresh token was used before: sign in again.")
 
@@ -131,25 +134,31 @@ def end_session(*, token: str, at: datetime) -> None:
     if found is not None:
         user_id, family = found
         lock_user(user_id)
-        _end(at=at, family=family)
+        _end(user_id, at=at, family=family)
 
 
 @transaction.atomic
 def end_all_sessions(user_id: int, *, at: datetime) -> None:
     """End every family of a member, and refuse the access tokens issued until now."""
     lock_user(user_id)
-    _end(at=at, user_id=user_id)
+    _end(user_id, at=at)
     User.objects.filter(pk=user_id).update(tokens_valid_from=at, updated_at=at)
 
 
-def _end(*, at: datetime, family: UUID | None = None, user_id: int | None = None) -> None:
-    whose = {"family": family} if family is not None else {"user_id": user_id}
-    RefreshToken.objects.filter(**whose, revoked_at=None).update(revoked_at=at, updated_at=at)
+def _end(user_id: int, *, at: datetime, family: UUID | None = None) -> None:
+    """End one family of the member's, or all of them."""
+    tokens = RefreshToken.objects.filter(user_id=user_id, revoked_at=None)
+    if family is not None:
+        tokens = tokens.filter(family=family)
+    tokens.update(revoked_at=at, updated_at=at)
+    outbox.publish(SESSION_ENDED, user_id=user_id, session=family.hex if family else None)
 
 
-def _signed_in(user_id: int, refresh: str, *, at: datetime, is_new_member: bool = False) -> SignedIn:
+def _signed_in(
+    user_id: int, refresh: str, session: UUID, *, at: datetime, is_new_member: bool = False
+) -> SignedIn:
     return SignedIn(
-        access=issue_access_token(user_id, at=at),
+        access=issue_access_token(user_id, at=at, session=session),
         refresh=refresh,
         expires_in=settings.ACCESS_TOKEN_SECONDS,
         is_new_member=is_new_member,

@@ -28,13 +28,17 @@ class AccessTokenRefused(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """Whose an access token is, and when it was issued (seconds since the epoch, with a fraction)."""
+    """Whose an access token is, when it was issued (seconds since the epoch, with a fraction), and in which
+    session; one that was issued outside of a session has none."""
 
     user_id: int
     issued_at: float
+    session: uuid.UUID | None = None
 
 
-def issue_access_token(user_id: int, *, at: datetime, seconds: int | None = None) -> str:
+def issue_access_token(
+    user_id: int, *, at: datetime, seconds: int | None = None, session: uuid.UUID | None = None
+) -> str:
     """Sign a token that lets its bearer act as the user for `seconds` (settings.ACCESS_TOKEN_SECONDS)."""
     lifetime = settings.ACCESS_TOKEN_SECONDS if seconds is None else seconds
     # With its fraction: a token of the same second as "sign out everywhere" is before it or after it.
@@ -46,6 +50,8 @@ def issue_access_token(user_id: int, *, at: datetime, seconds: int | None = None
         "jti": uuid.uuid4().hex,
         "typ": ACCESS,
     }
+    if session is not None:
+        claims["sid"] = session.hex
     return jwt.encode(claims, settings.SECRET_KEY, algorithm=ALGORITHM)
 
 
@@ -65,10 +71,11 @@ def read_access_token(token: str) -> AccessClaims:
             options={"require": ["sub", "iat", "exp", "jti", "typ"]},
         )
         issued_at = float(claims["iat"])
+        session = uuid.UUID(claims["sid"]) if "sid" in claims else None
     except jwt.ExpiredSignatureError:
         raise AccessTokenRefused("The access token has expired.") from None
     # PyJWT lets some malformed headers and claims through as Python's own errors.
-    except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError):
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
         raise AccessTokenRefused("The access token is not valid.") from None
     subject = claims["sub"]
     if claims["typ"] != ACCESS or not (subject.isascii() and subject.isdigit()) or len(subject) > 19:
@@ -76,7 +83,7 @@ def read_access_token(token: str) -> AccessClaims:
     user_id = int(subject)
     if user_id > _BIGINT_MAX:
         raise AccessTokenRefused("The access token is not valid.")
-    return AccessClaims(user_id=user_id, issued_at=issued_at)
+    return AccessClaims(user_id=user_id, issued_at=issued_at, session=session)
 
 
 def issue_refresh_token(

@@ -1,5 +1,6 @@
 """Serializer fields that every app shares."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,3 +46,37 @@ class RowId(serializers.IntegerField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, max_value=_BIGINT_MAX, **kwargs)
+
+
+class AppObject(serializers.DictField):
+    """An object that the app keeps with us: stored and given back, never read."""
+
+    levels = 32
+
+    def __init__(self, *, max_bytes: int, **kwargs: Any) -> None:
+        self.max_bytes = max_bytes
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("not_a_dict", input_type=type(data).__name__)
+        # What was just shallow enough to be read may be too deep to be written, where more is on the stack.
+        if not _nests_within(data, self.levels):
+            raise serializers.ValidationError(f"May nest {self.levels} levels deep.")
+        try:
+            written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+        except UnicodeEncodeError:
+            raise serializers.ValidationError("Text must be Unicode without lone surrogates.") from None
+        # Escaped backslashes aside, this is how a null is written, which jsonb cannot hold.
+        if rb"\u0000" in written.replace(rb"\\", b""):
+            raise serializers.ValidationError("Null characters are not allowed.")
+        if len(written) > self.max_bytes:
+            raise serializers.ValidationError(f"May have {self.max_bytes} bytes as JSON.")
+        return data
+
+
+def _nests_within(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_nests_within(part, levels - 1) for part in parts)

@@ -8,9 +8,11 @@ from django.utils import timezone
 
 from accounts.facade import member_locales
 from core import links
-from notifications.contracts import Kind, Wish
+from notifications.contracts import Channel, Kind, Wish
 from notifications.kinds import kind_called
-from notifications.models import InboxMessage, NotificationPreference, PushNotification
+from notifications.models import InboxMessage, PushNotification
+from notifications.rules import is_wanted
+from notifications.selectors.preferences import switched_off
 from notifications.selectors.texts import Texts
 
 
@@ -40,17 +42,15 @@ def notify_many(wishes: Sequence[Wish], *, at: datetime | None = None) -> int:
     chosen = {wish.kind: _kind(wish.kind) for wish in wishes}
     locales = member_locales(wish.user_id for wish in wishes)
     texts = Texts(chosen.values())
-    switched_off = set(
-        NotificationPreference.objects.filter(
-            user_id__in=locales, channel="inbox", enabled=False
-        ).values_list("user_id", "category")
-    )
+    off = switched_off(locales)
     due = at or timezone.now()
     messages = []
     for wish in sorted(wishes, key=lambda wish: (wish.user_id, wish.key)):
         if wish.user_id in locales:
             message = _message(wish, chosen[wish.kind], texts, locales[wish.user_id].language)
-            if (wish.user_id, message.category) in switched_off:
+            if not is_wanted(
+                message.notification_type, message.category, Channel.INBOX, off.get(wish.user_id, ())
+            ):
                 message.withheld = InboxMessage.Withheld.PREFERENCE
             messages.append(message)
     InboxMessage.objects.bulk_create(messages, ignore_conflicts=True)

@@ -4,12 +4,13 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AttemptCount, PhoneChallenge, RefreshToken
-from accounts.services import forgetting
+from accounts.services.forgetting import forget_old as forget_traces
 from accounts.services.limits import take
 from accounts.services.phone_codes import send_code
 from accounts.services.tokens import issue_refresh_token
 from accounts.tasks import forget_old
 from config.celery import app
+from core import forgetting
 from tests.accounts.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def test_what_is_over_is_forgotten_and_what_counts_is_kept(monkeypatch):
     assert RefreshToken.objects.count() == 2
     assert AttemptCount.objects.filter(name="login_account:900").count() == 1
     assert AttemptCount.objects.filter(expires_at__lt=now).count() == 0
-    assert forgetting.forget_old(at=now) == 0
+    assert forget_traces(at=now) == 0
 
 
 def test_the_scheduler_knows_the_task(settings):

@@ -73,7 +73,7 @@ def test_the_access_token_carries_what_it_must_and_lasts_a_quarter_of_an_hour(ap
     user = make_user("thandi", password=PASSWORD)
     access = login(api, username="thandi", password=PASSWORD).json()["access"]
     claims = jwt.decode(access, settings.SECRET_KEY, algorithms=["HS256"])
-    assert set(claims) == {"sub", "iat", "exp", "jti", "typ"}
+    assert set(claims) == {"sub", "iat", "exp", "jti", "typ", "sid"}
     assert (claims["sub"], claims["typ"]) == (str(user.pk), "access")
     assert claims["exp"] - claims["iat"] == 900
 
