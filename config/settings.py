@@ -139,6 +139,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "mature-points": {"task": "rewards.mature_points", "schedule": crontab(minute="*/15")},
     "expire-points": {"task": "rewards.expire_points", "schedule": crontab(minute="10,25,40,55")},
+    "send-reminders": {"task": "rewards.send_reminders", "schedule": crontab(hour=9, minute=0)},
     "expire-vouchers": {"task": "rewards.expire_vouchers", "schedule": crontab(minute=5)},
     "recalculate-rolling-tiers": {
         "task": "rewards.recalculate_rolling_tiers",

@@ -10,6 +10,7 @@ from core import health, media
 _SCHEMA_SECONDS = 3600
 
 _calls = [
+    path("", include("core.api.urls")),
     path("", include("accounts.api.urls")),
     path("", include("notifications.api.urls")),
     path("", include("orders.api.urls")),

@@ -8,8 +8,9 @@ from accounts.contracts import MEMBER_JOINED
 from catalog.contracts import REVIEW_APPROVED
 from core.outbox import Message, subscriber
 from orders.contracts import ORDER_DELIVERED, ORDER_RETURNED
-from rewards.contracts import REJUDGE_TIERS
+from rewards.contracts import POINTS_EARNED, REJUDGE_TIERS, TIER_UPGRADED
 from rewards.services.earning import accrue_orders, earn_reviews, earn_signups
+from rewards.services.telling import tell_earned, tell_upgrades
 from rewards.services.tiers import rejudge_members
 
 
@@ -43,3 +44,15 @@ def rejudge_tiers(messages: Sequence[Message]) -> None:
             quietly=message.payload["quietly"],
             at=timezone.now(),
         )
+
+
+@subscriber("rewards.upgrade_messages", topics=[TIER_UPGRADED], batch=500)
+def tell_of_upgrades(messages: Sequence[Message]) -> None:
+    """Tell members that they have reached a higher tier."""
+    tell_upgrades([message.payload["tier_change_id"] for message in messages])
+
+
+@subscriber("rewards.earn_messages", topics=[POINTS_EARNED], batch=10)
+def tell_of_points(messages: Sequence[Message]) -> None:
+    """Tell members of the points that they have earned."""
+    tell_earned([(user_id, key) for message in messages for user_id, key in message.payload["lines"]])

@@ -1,10 +1,10 @@
-"""Celery's way in: each task calls one service. The first two may be called by position, too."""
+"""Celery's way in: each task calls one service. The first three may be called by position, too."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from rewards.models import Programme, TierChange
-from rewards.services import clock, earning, tiers, vouchers
+from rewards.services import clock, earning, telling, tiers, vouchers
 
 
 @shared_task(name="rewards.tasks.calculate_order_points")
@@ -17,6 +17,20 @@ def calculate_order_points(order_id: int, **newer: object) -> None:
 def update_user_tier(user_id: int, **newer: object) -> None:
     """Move a member to the tier that their points put them in."""
     tiers.update_tier(user_id=user_id, at=timezone.now())
+
+
+@shared_task(name="rewards.tasks.send_tier_upgrade_notification")
+def send_tier_upgrade_notification(user_id: int, tier_name: str, **newer: object) -> None:
+    """Tell a member that they have reached a tier."""
+    telling.tell_upgrade_to(user_id=user_id, tier_name=tier_name)
+
+
+@shared_task(name="rewards.send_reminders")
+def send_reminders(**newer: object) -> None:
+    """Tell members of points and vouchers that expire soon."""
+    now = timezone.now()
+    telling.remind_of_points(at=now)
+    telling.remind_of_vouchers(at=now)
 
 
 @shared_task(name="rewards.mature_points")

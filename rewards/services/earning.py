@@ -2,20 +2,26 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
+from core.outbox import publish_many
 from orders.contracts import EarningBasis
 from orders.facade import earning_bases, order_members
 from rewards import rules
 from rewards.account import Account, Cause, Lot
+from rewards.contracts import POINTS_EARNED
 from rewards.models import EarningRule
 from rewards.selectors.programme import ActiveRule, ProgrammeRules, active_rules
 from rewards.services.posting import lock_accounts, posted_keys
+
+NEWS = timedelta(days=2)
+"""What was earned longer ago is no news: an import of old orders tells nobody anything."""
+_TOLD_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ def accrue_orders(order_ids: Collection[int], *, at: datetime) -> None:
         for basis in bases
         if basis.order_id in posted and (points := _to_reverse(basis, posted[basis.order_id])) > 0
     }
+    earned = []
     lots: dict[int, Lot] = {}
     if reversals:
         book.load_open_lots({members[order_id] for order_id in reversals})
@@ -60,9 +67,14 @@ def accrue_orders(order_ids: Collection[int], *, at: datetime) -> None:
         if basis.order_id in reversals:
             earn = posted[basis.order_id]
             _reverse(account, basis, earn, reversals[basis.order_id], lots[earn.transaction_id])
-        elif basis.order_id not in posted and rule:
-            _earn(account, basis, rule, book.programme, at=account.clock)
+        elif (
+            basis.order_id not in posted
+            and rule
+            and _earn(account, basis, rule, book.programme, at=account.clock)
+        ):
+            earned.append((basis.user_id, _purchase_key(basis.order_id), basis.delivered_at))
     book.post()
+    publish_earned(earned, at=at)
 
 
 def _posted_purchases(bases: Iterable[EarningBasis]) -> dict[int, PostedPurchase]:
@@ -104,10 +116,11 @@ def _entitled(basis: EarningBasis, earn: PostedPurchase) -> int:
 
 def _earn(
     account: Account, basis: EarningBasis, rule: ActiveRule, programme: ProgrammeRules, *, at: datetime
-) -> None:
+) -> bool:
+    """Earn for an order; returns whether there was anything to earn."""
     points = rules.purchase_points(basis.kept, rule.points_per_rand)
     if points <= 0:
-        return
+        return False
     account.earn(
         Cause(
             natural_key=_purchase_key(basis.order_id),
@@ -128,6 +141,7 @@ def _earn(
         expires_at=points_expiry(programme, basis.delivered_at),
         at=at,
     )
+    return True
 
 
 def _reverse(account: Account, basis: EarningBasis, earn: PostedPurchase, points: int, lot: Lot) -> None:
@@ -181,6 +195,7 @@ def earn_awards(awards: Collection[Award], *, at: datetime) -> None:
         return
     book = lock_accounts((award.user_id for award in awards), at=at)
     done = posted_keys([(award.user_id, award.natural_key) for award in awards])
+    earned = []
     for award in awards:
         account = book.accounts.get(award.user_id)  # none for who was deleted meanwhile
         if account is None or (award.user_id, award.natural_key) in done:
@@ -199,7 +214,17 @@ def earn_awards(awards: Collection[Award], *, at: datetime) -> None:
             expires_at=points_expiry(book.programme, now),
             at=now,
         )
+        earned.append((award.user_id, award.natural_key, now))
     book.post()
+    publish_earned(earned, at=at)
+
+
+def publish_earned(lines: Collection[tuple[int, str, datetime]], *, at: datetime) -> None:
+    """Publish which points were earned, by (member, natural key, time); what is no news is left out."""
+    news = [(user_id, key) for user_id, key, earned_at in lines if earned_at > at - NEWS]
+    publish_many(
+        POINTS_EARNED, [{"lines": news[n : n + _TOLD_AT_ONCE]} for n in range(0, len(news), _TOLD_AT_ONCE)]
+    )
 
 
 def points_expiry(programme: ProgrammeRules, earned_at: datetime) -> datetime | None:
