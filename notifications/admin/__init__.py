@@ -1,1 +1,13 @@
 """The admin's pages of notifications."""
+
+from notifications.admin.members import InboxMessageAdmin, PushNotificationAdmin, UserDeviceAdmin
+from notifications.admin.policy import NotificationPolicyAdmin
+from notifications.admin.templates import NotificationTemplateAdmin
+
+__all__ = [
+    "InboxMessageAdmin",
+    "NotificationPolicyAdmin",
+    "NotificationTemplateAdmin",
+    "PushNotificationAdmin",
+    "UserDeviceAdmin",
+]

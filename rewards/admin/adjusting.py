@@ -4,8 +4,8 @@ import uuid
 
 from django import forms
 
-from rewards.admin.search import SEARCH_HELP, members_called
-from rewards.admin.shown import counted
+from core.member_search import SEARCH_HELP, members_called
+from core.shown import counted
 from rewards.services.adjustment import MOST_POINTS
 
 

@@ -15,12 +15,13 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from core.admin_lists import EveryPeriod
+from core.member_rows import MemberRowsAdmin
+from core.member_search import whole_number
+from core.shown import moment
 from orders.contracts import SHOP
 from orders.facade import order_ids, order_members
-from rewards.admin.member_rows import MemberRowsAdmin
-from rewards.admin.paging import EveryPeriod
-from rewards.admin.search import whole_number
-from rewards.admin.shown import member_link, moment
+from rewards.admin.shown import member_link
 from rewards.models import PointsTransaction, UserVoucher
 from rewards.selectors.audit import audit_ledger
 from rewards.selectors.explanation import explain

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from core.contracts import Actor
 from core.errors import DomainError
+from core.member_rows import MemberRowsAdmin
 from rewards.admin.adjusting import AdjustForm, FindForm
-from rewards.admin.member_rows import MemberRowsAdmin
 from rewards.admin.setting import BACK, CONFIRMED
 from rewards.admin.shown import worth
 from rewards.models import TierChange, UserPoints

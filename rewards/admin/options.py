@@ -7,8 +7,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from core.shown import counted
 from rewards.admin.setting import Preview, SettingAdmin, SettingForm
-from rewards.admin.shown import counted, worth
+from rewards.admin.shown import worth
 from rewards.models import RedemptionOption, UserVoucher
 from rewards.models.programme import BenefitType
 from rewards.selectors.reach import members_in_reach

@@ -7,9 +7,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from core.shown import counted
 from rewards import rules
 from rewards.admin.setting import Preview, SettingAdmin, SettingForm
-from rewards.admin.shown import counted
 from rewards.models import EarningRule
 from rewards.selectors.programme import ActiveRule, active_rules
 

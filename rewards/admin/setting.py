@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from core.contracts import Actor
-from rewards.admin.shown import counted
+from core.shown import counted
 from rewards.models import UserPoints
 from rewards.selectors.programme import programme_rules
 from rewards.services.settings import Setting, delete_setting, save_setting

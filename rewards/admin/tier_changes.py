@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 
-from rewards.admin.member_rows import MemberRowsAdmin
-from rewards.admin.shown import member_link, moment
+from core.member_rows import MemberRowsAdmin
+from core.shown import moment
+from rewards.admin.shown import member_link
 from rewards.models import TierChange
 
 

@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 
 from core import outbox
 from core.models import OutboxMessage
+from core.shown import counted
 from rewards.admin.setting import Preview, SettingAdmin, SettingForm
-from rewards.admin.shown import counted
 from rewards.models import LoyaltyTier, RedemptionOption, TierChange
 from rewards.rules import Tier
 from rewards.selectors.programme import programme_rules

@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 
 from core.contracts import Actor
 from core.errors import DomainError
-from rewards.admin.member_rows import MemberRowsAdmin
-from rewards.admin.shown import last_day, member_link, moment, order_link, worth
+from core.member_rows import MemberRowsAdmin
+from core.shown import last_day, moment
+from rewards.admin.shown import member_link, order_link, worth
 from rewards.models import PointsTransaction, UserVoucher
 from rewards.selectors.programme import programme_rules
 from rewards.selectors.vouchers import in_status

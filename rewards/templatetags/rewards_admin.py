@@ -2,7 +2,7 @@
 
 from django import template
 
-from rewards.admin import shown
+from core import shown
 
 register = template.Library()
 

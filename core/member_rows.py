@@ -7,8 +7,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from core.admin import ReadOnly
-from rewards.admin.paging import CappedPaginator
-from rewards.admin.search import SEARCH_HELP, members_called
+from core.admin_lists import CappedPaginator
+from core.member_search import SEARCH_HELP, members_called
 
 
 class MemberRowsAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
