@@ -131,6 +131,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=20),
     },
     "forget-sign-in-traces": {"task": "accounts.forget_old", "schedule": crontab(minute=35)},
+    "send-pushes": {"task": "notifications.send_pushes", "schedule": 2.0, "options": {"expires": 2}},
     "forget-old-notifications": {"task": "notifications.forget_old", "schedule": crontab(minute=50, hour=2)},
     "cancel-unpaid-orders": {
         "task": "orders.cancel_unpaid",

@@ -81,3 +81,11 @@ def preferences(user_id: int) -> Preferences:
         ),
         quiet_hours=Quiet(begins, ends, own is not None, member_locales([user_id])[user_id].zone.key),
     )
+
+
+def quiet_hours(user_ids: Iterable[int]) -> dict[int, tuple[time, time]]:
+    """Return when each member's quiet hours begin and end: their own, or the policy's."""
+    policy = NotificationPolicy.objects.get()
+    own = QuietHours.objects.filter(user_id__in=list(user_ids)).values_list("user_id", "begins", "ends")
+    hours = dict.fromkeys(user_ids, (policy.quiet_from, policy.quiet_until))
+    return hours | {user_id: (begins, ends) for user_id, begins, ends in own}

@@ -1,0 +1,185 @@
+"""What becomes of pushes that are due: sent to which devices, held back, or dropped, each with its reason."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from accounts.contracts import MemberLocale
+from accounts.facade import member_locales
+from notifications.contracts import Channel, Purpose
+from notifications.models import (
+    NotificationPolicy,
+    PushNotification,
+    PushSend,
+    UserDevice,
+)
+from notifications.rules import is_wanted, quiet_until
+from notifications.selectors.devices import STALE
+from notifications.selectors.preferences import quiet_hours, switched_off
+
+Status = PushNotification.Status
+
+NO_MEMBER = "the member is not there or blocked"
+SWITCHED_OFF = "the member has switched it off"
+QUIET = "quiet hours"
+NO_DEVICE = "no device to send to"
+CAPPED = "the day's marketing is used up"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What is decided of one push."""
+
+    push: PushNotification
+    status: str
+    reason: str = ""
+    due_at: datetime | None = None
+    devices: tuple[UserDevice, ...] = ()
+
+
+@transaction.atomic
+def fan_out(*, limit: int, lease: timedelta, at: datetime) -> tuple[list[PushSend], int]:
+    """Decide up to `limit` pushes that are due, and lease what is to be sent of them to the caller.
+
+    Preferences, quiet hours and devices count as they are now, not as they were when the push was written.
+    Returns the sends with their `push` and `device`, and how many pushes were decided.
+    """
+    due = PushNotification.objects.filter(status__in=[Status.PENDING, Status.HELD], due_at__lte=at)
+    pushes = list(due.order_by("due_at", "id").select_for_update(skip_locked=True)[:limit])
+    if not pushes:
+        return [], 0
+    fates = _decide(pushes, at)
+    _write(fates, at)
+    sends = PushSend.objects.bulk_create(
+        [
+            PushSend(push=fate.push, device=device, tries=1, due_at=at + lease, created_at=at, updated_at=at)
+            for fate in fates
+            for device in fate.devices
+        ]
+    )
+    return sends, len(pushes)
+
+
+def _decide(pushes: Sequence[PushNotification], at: datetime) -> list[_Fate]:
+    members = {push.user_id for push in pushes if push.user_id is not None}
+    locales = member_locales(members)
+    off = switched_off(members)
+    quiet = quiet_hours(members)
+    devices = _devices(members)
+    fates: list[_Fate] = []
+    capped: list[_Fate] = []
+    for push in pushes:
+        locale = locales.get(push.user_id or 0)
+        if locale is None or push.user_id is None:
+            fates.append(_Fate(push, Status.DROPPED, NO_MEMBER))
+            continue
+        if not is_wanted(push.notification_type, push.category, Channel.PUSH, off.get(push.user_id, ())):
+            fates.append(_Fate(push, Status.DROPPED, SWITCHED_OFF))
+            continue
+        is_marketing = push.notification_type == Purpose.MARKETING
+        begins, ends = quiet[push.user_id]
+        if is_marketing and (until := quiet_until(at, zone=locale.zone, begins=begins, ends=ends)):
+            fates.append(_Fate(push, Status.HELD, QUIET, due_at=until))
+            continue
+        reached = tuple(
+            device
+            for device in devices.get(push.user_id, ())
+            if not (is_marketing and device.last_seen_at < at - STALE)
+        )
+        if not reached:
+            fates.append(_Fate(push, Status.DROPPED, NO_DEVICE))
+            continue
+        fate = _Fate(push, Status.SENDING, devices=reached)
+        (capped if is_marketing else fates).append(fate)
+    return fates + _within_the_cap(capped, locales, at)
+
+
+def _devices(members: Iterable[int]) -> dict[int, list[UserDevice]]:
+    found: defaultdict[int, list[UserDevice]] = defaultdict(list)
+    for device in UserDevice.objects.filter(user_id__in=members, is_active=True).order_by("id"):
+        found[device.user_id].append(device)
+    return found
+
+
+def _within_the_cap(fates: Sequence[_Fate], locales: dict[int, MemberLocale], at: datetime) -> list[_Fate]:
+    """Count marketing against each member's own day, under a lock, and drop what is above the cap."""
+    if not fates:
+        return []
+    cap = NotificationPolicy.objects.get().marketing_a_day
+    days = {fate: _day(fate, locales, at) for fate in fates}
+    had = _lock_counts(sorted(set(days.values())))
+    before = dict(had)
+    kept = []
+    for fate in fates:
+        day = days[fate]
+        if had[day] < cap:
+            had[day] += 1
+            kept.append(fate)
+        else:
+            kept.append(_Fate(fate.push, Status.DROPPED, CAPPED))
+    _write_counts({day: count for day, count in had.items() if count != before[day]})
+    return kept
+
+
+def _day(fate: _Fate, locales: dict[int, MemberLocale], at: datetime) -> tuple[int, date]:
+    assert fate.push.user_id is not None
+    return fate.push.user_id, at.astimezone(locales[fate.push.user_id].zone).date()
+
+
+def _lock_counts(days: Sequence[tuple[int, date]]) -> dict[tuple[int, date], int]:
+    arrays: list[Any] = [[user_id for user_id, _ in days], [day for _, day in days]]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO marketing_counts (user_id, day, count)
+            SELECT k.user_id, k.day, 0 FROM unnest(%s::bigint[], %s::date[]) k (user_id, day)
+            ORDER BY 1, 2 ON CONFLICT DO NOTHING
+            """,
+            arrays,
+        )
+        cursor.execute(
+            """
+            SELECT c.user_id, c.day, c.count
+            FROM unnest(%s::bigint[], %s::date[]) k (user_id, day)
+            JOIN marketing_counts c ON c.user_id = k.user_id AND c.day = k.day
+            ORDER BY c.user_id, c.day FOR UPDATE OF c
+            """,
+            arrays,
+        )
+        return {(user_id, day): count for user_id, day, count in cursor.fetchall()}
+
+
+def _write_counts(counts: dict[tuple[int, date], int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE marketing_counts SET count = k.count
+            FROM unnest(%s::bigint[], %s::date[], %s::int[]) k (user_id, day, count)
+            WHERE marketing_counts.user_id = k.user_id AND marketing_counts.day = k.day
+            """,
+            [[user_id for user_id, _ in counts], [day for _, day in counts], list(counts.values())],
+        )
+
+
+def _write(fates: Sequence[_Fate], at: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE push_notifications p
+            SET status = f.status, reason = f.reason, due_at = coalesce(f.due_at, p.due_at), updated_at = %s
+            FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[])
+                 f (id, status, reason, due_at)
+            WHERE p.id = f.id
+            """,
+            [
+                at,
+                [fate.push.pk for fate in fates],
+                [str(fate.status) for fate in fates],
+                [fate.reason for fate in fates],
+                [fate.due_at for fate in fates],
+            ],
+        )
