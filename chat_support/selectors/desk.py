@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -37,7 +38,7 @@ def target_of(priority: str) -> Target | None:
     return Target(timedelta(minutes=target.first_answer_minutes), timedelta(minutes=target.solution_minutes))
 
 
-def agents() -> QuerySet[Agent]:
+def agents() -> QuerySet[Any]:
     """Return the agents who are not blocked, with `unsolved`: how many tickets each has to solve."""
     unsolved = Count("user__assigned_tickets", filter=Q(user__assigned_tickets__status__in=UNSOLVED))
     return (

@@ -37,7 +37,7 @@ def record_message(*, channel_id: str, said: Said, at: datetime) -> TicketMessag
     Messages may come late and in any order: what one changes depends on when it was said.
     """
     ticket = lock_channel(channel_id)
-    return ticket and record(ticket, said, at=at)
+    return None if ticket is None else record(ticket, said, at=at)
 
 
 def record(ticket: SupportTicket, said: Said, *, at: datetime) -> TicketMessage | None:

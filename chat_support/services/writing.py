@@ -6,11 +6,12 @@ from uuid import uuid4
 from django.db import transaction
 
 from chat_support.models import SupportTicket, TicketMessage
-from chat_support.rules import CLOSED
+from chat_support.rules import CLOSED, RESOLVED, UNSOLVED
 from chat_support.services.assigning import give
-from chat_support.services.locking import lock_ticket
+from chat_support.services.locking import lock_ticket, store
 from chat_support.services.messages import Author, Said, record
 from chat_support.services.naming import message_name
+from chat_support.services.steps import take_step
 from chat_support.services.stream_calls import ask_message
 from core.contracts import Actor
 from core.errors import DomainError
@@ -38,9 +39,11 @@ def write_message(
 
 @transaction.atomic
 def answer_ticket(
-    *, ticket_id: int, text: str, actor: Actor, at: datetime, key: str | None = None
+    *, ticket_id: int, text: str, actor: Actor, at: datetime, key: str | None = None, resolve: bool = False
 ) -> TicketMessage:
-    """Answer as an agent; a ticket that is nobody's is then theirs. A `key` used before writes nothing.
+    """Answer as an agent, and resolve the ticket with it where wanted; one that was nobody's is then theirs.
+
+    A `key` used before writes nothing.
 
     Raises:
         TicketNotFound: there is none.
@@ -50,6 +53,9 @@ def answer_ticket(
     answer = _write(ticket, Author.AGENT, text=text, actor=actor, at=at, key=key)
     if ticket.assigned_agent_id is None and actor.user_id is not None:
         give(ticket, actor.user_id, actor=actor, at=at)
+    if resolve and ticket.status in UNSOLVED:
+        take_step(ticket, RESOLVED, actor=actor, at=at)
+        store(ticket)
     return answer
 
 
