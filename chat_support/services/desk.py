@@ -1,5 +1,6 @@
 """Changing the desk's terms and texts: every change is audited."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models, transaction
@@ -40,6 +41,15 @@ def delete_desk_setting(setting: DeskSetting, *, actor: Actor) -> None:
         after={},
     )
     setting.delete()
+
+
+@transaction.atomic
+def ensure_canned_answers(texts: Mapping[str, str], *, actor: Actor) -> None:
+    """Add the canned answers (name → text) whose names are free."""
+    known = set(CannedAnswer.objects.filter(name__in=texts).values_list("name", flat=True))
+    for name, text in texts.items():
+        if name not in known:
+            save_desk_setting(CannedAnswer(name=name, text=text), actor=actor)
 
 
 def _values(setting: models.Model) -> dict[str, Any]:
