@@ -72,7 +72,7 @@ def assign_waiting(*, at: datetime) -> int:
     waiting = list(nobodys.order_by("pk").select_for_update(no_key=True))
     if not waiting:
         return 0
-    # Whoever assigns at the same time waits here, and then counts what was given here.
+    # Waits for who is giving an agent something by hand, and then counts that, too.
     agents = list(on_duty.order_by("pk").select_for_update(of=("self",), no_key=True))
     if not agents:
         return 0
