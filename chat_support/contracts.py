@@ -1,7 +1,11 @@
 """What crosses from chat_support to other apps."""
 
 TICKET_OPENED = "ticket.opened"
-TICKET_ANSWERED = "ticket.answered"  # an agent has written
+TICKET_REOPENED = "ticket.reopened"
+TICKET_ANSWERED = "ticket.answered"  # and {message_id}: an agent has written; the row of the message
 TICKET_RESOLVED = "ticket.resolved"
-TICKET_BREACHED = "ticket.breached"  # and {target: first_answer or solution}
+TICKET_BREACHED = "ticket.breached"  # and {target}: first_answer or solution
 """Topics; the payload of each is {ticket_id, user_id}."""
+
+AGENT_ON_DUTY = "agent.on_duty"
+"""Topic; payload {user_id}."""

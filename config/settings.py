@@ -146,6 +146,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "rewards.recalculate_rolling_tiers",
         "schedule": crontab(hour=1, minute=0),
     },
+    "mark-ticket-breaches": {
+        "task": "chat_support.mark_breaches",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "close-resolved-tickets": {"task": "chat_support.close_resolved", "schedule": crontab(minute=50)},
 }
 
 # --- Signing in --------------------------------------------------------------------------------------------
@@ -239,6 +245,7 @@ STREAM_CHAT_API_KEY = os.environ.get("STREAM_CHAT_API_KEY", "")
 STREAM_CHAT_SECRET = os.environ.get("STREAM_CHAT_SECRET", "")
 STREAM_CHAT_URL = os.environ.get("STREAM_CHAT_URL") or "https://chat.stream-io-api.com"
 STREAM_TOKEN_SECONDS = 3600
+TICKET_CLOSES_AFTER_DAYS = int(os.environ.get("TICKET_CLOSES_AFTER_DAYS") or "7")
 # What links into the app begin with (core.links): its own scheme, or a site that the app has claimed.
 APP_LINK = os.environ.get("APP_LINK") or "markethub://"
 
@@ -275,6 +282,9 @@ SPECTACULAR_SETTINGS = {
         "ReturnStateEnum": "orders.api.shop_serializers.RETURN_STATES",
         "ReturnRequestStatusEnum": "orders.checkout_models.ReturnRequest.Status",
         "VoucherStatusEnum": "rewards.models.UserVoucher.Status",
+        "TicketStatusEnum": "chat_support.models.SupportTicket.Status",
+        "TicketPriorityEnum": "chat_support.models.SupportTicket.Priority",
+        "MessageAuthorEnum": "chat_support.models.TicketMessage.Author",
     },
 }
 MAX_BODY_BYTES = 1024 * 1024

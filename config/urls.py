@@ -16,6 +16,7 @@ _calls = [
     path("", include("orders.api.urls")),
     path("", include("catalog.api.urls")),
     path("", include("rewards.api.urls")),
+    path("", include("chat_support.api.urls")),
 ]
 
 urlpatterns = [

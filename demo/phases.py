@@ -22,6 +22,7 @@ from core.errors import DomainError
 from demo.pricing import AppliedVoucher, delivered_order, priced_order
 from demo.seasons import DAY, SATURDAY
 from demo.shop import VISITOR, Adjustment, Order, Redemption, Return, Review, Shop, Step, Week, at
+from demo.support import tell_support
 from orders.contracts import SHOP, ReturnRow
 from orders.facade import (
     lock_returnable_lines,
@@ -64,7 +65,7 @@ class Telling:
         phases: list[Phase] = [self._open]
         for week in self._shop.weeks:
             phases += self._week(week)
-        return [*phases, _catch_up]
+        return [*phases, self._support, _catch_up]
 
     def _week(self, week: Week) -> list[Phase]:
         weekend = at(week.monday + SATURDAY * DAY, time.min)
@@ -86,6 +87,10 @@ class Telling:
         if week.adjustments:
             phases.append(partial(self._adjust, week.adjustments))
         return phases
+
+    def _support(self) -> None:
+        """Let members ask, and an agent answer."""
+        tell_support(self._member_ids, self._shop.until.date())
 
     def _open(self) -> None:
         """Register the member with a password, then everybody and everything else."""

@@ -3,6 +3,7 @@
 from orders.selectors import (
     earning_bases,
     known_return_references,
+    member_orders,
     order_ids,
     order_members,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "earning_bases",
     "known_return_references",
     "lock_returnable_lines",
+    "member_orders",
     "move_order",
     "order_ids",
     "order_members",

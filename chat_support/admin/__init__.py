@@ -1,1 +1,19 @@
 """The admin's pages of the support desk."""
+
+from chat_support.admin.agents import AgentAdmin
+from chat_support.admin.settings import (
+    CannedAnswerAdmin,
+    HolidayAdmin,
+    SupportTargetAdmin,
+    WorkingHoursAdmin,
+)
+from chat_support.admin.tickets import SupportTicketAdmin
+
+__all__ = [
+    "AgentAdmin",
+    "CannedAnswerAdmin",
+    "HolidayAdmin",
+    "SupportTargetAdmin",
+    "SupportTicketAdmin",
+    "WorkingHoursAdmin",
+]

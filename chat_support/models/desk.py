@@ -1,12 +1,14 @@
 """The support desk: who is on duty, how fast it wants to be, and what it says again and again."""
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
 from chat_support.models.tickets import SupportTicket
 from core.models import Stamped
+
+_MINUTES = [MinValueValidator(1), MaxValueValidator(60_000)]  # a thousand hours: half a year of weekdays
 
 
 class Agent(Stamped):
@@ -16,6 +18,9 @@ class Agent(Stamped):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="agent"
     )
     on_duty = models.BooleanField(default=False, help_text="Tickets are given to agents on duty.")
+    last_assigned_at = models.DateTimeField(
+        null=True, blank=True, help_text="Who has been without the longest is given the next ticket."
+    )
 
     class Meta:
         db_table = "support_agents"
@@ -28,8 +33,8 @@ class SupportTarget(Stamped):
     """How fast a priority is answered and solved, in minutes of working time."""
 
     priority = models.CharField(max_length=10, primary_key=True, choices=SupportTicket.Priority)
-    first_answer_minutes = models.PositiveIntegerField(validators=[MinValueValidator(1)])
-    solution_minutes = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    first_answer_minutes = models.PositiveIntegerField(validators=_MINUTES)
+    solution_minutes = models.PositiveIntegerField(validators=_MINUTES)
 
     class Meta:
         db_table = "support_targets"

@@ -1,5 +1,8 @@
 """Tickets, what is said in them, and what became of them."""
 
+from datetime import datetime, timedelta
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -7,12 +10,29 @@ from django.utils import timezone
 
 from core.models import Stamped
 
+_UNSOLVED = Q(status__in=["open", "in_progress"])
+
+
+class TicketQuerySet(models.QuerySet["SupportTicket"]):
+    def unsolved(self) -> Self:
+        """Those for which somebody has still to do something."""
+        return self.filter(_UNSOLVED)
+
+    def overdue(self, at: datetime) -> Self:
+        """Those whose clock runs and has run past a target, and nobody has noted it."""
+        return self.unsolved().filter(
+            Q(first_answer_due_at__lt=at, first_answered_at=None, first_answer_breached_at=None)
+            | Q(solution_due_at__lt=at, solution_breached_at=None),
+            waiting_since=None,
+        )
+
 
 class SupportTicket(Stamped):
     """A member's question with its chat channel; `chat_support.rules` has its states.
 
-    The two targets run in working hours and stand still while the member is waited for: `waiting_since` is
-    then set, and on the member's next word both are moved by what has passed.
+    The two targets run in working hours. They stand still while the member is waited for, as is everybody
+    whose ticket is resolved: `waiting_since` is then set. When they go on, both are later by the working time
+    that has passed, and `paused_for` grows by it.
     """
 
     class Status(models.TextChoices):
@@ -45,6 +65,9 @@ class SupportTicket(Stamped):
     waiting_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when the member is waited for."
     )
+    paused_for = models.DurationField(
+        default=timedelta, help_text="The working time in which the targets stood still."
+    )
     first_answer_breached_at = models.DateTimeField(null=True, blank=True)
     solution_breached_at = models.DateTimeField(null=True, blank=True)
     last_message_at = models.DateTimeField(null=True, blank=True)
@@ -56,6 +79,8 @@ class SupportTicket(Stamped):
     rating = models.PositiveSmallIntegerField(null=True, blank=True)
     rating_comment = models.TextField(blank=True, default="")
     rated_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TicketQuerySet.as_manager()
 
     class Meta:
         db_table = "support_tickets"
@@ -79,8 +104,23 @@ class SupportTicket(Stamped):
             models.Index(
                 fields=["assigned_agent"],
                 name="tickets_open_of_agent",
-                condition=Q(status__in=["open", "in_progress"]),
+                condition=_UNSOLVED,
             ),
+            models.Index(
+                fields=["id"], name="tickets_without_agent", condition=_UNSOLVED & Q(assigned_agent=None)
+            ),
+            models.Index(
+                fields=["first_answer_due_at"],
+                name="tickets_first_answer_due",
+                condition=_UNSOLVED
+                & Q(waiting_since=None, first_answered_at=None, first_answer_breached_at=None),
+            ),
+            models.Index(
+                fields=["solution_due_at"],
+                name="tickets_solution_due",
+                condition=_UNSOLVED & Q(waiting_since=None, solution_breached_at=None),
+            ),
+            models.Index(fields=["resolved_at"], name="tickets_resolved", condition=Q(status="resolved")),
         ]
 
     def __str__(self) -> str:

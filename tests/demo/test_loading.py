@@ -12,12 +12,14 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from catalog.models import Product, Review
+from chat_support.models import Agent, CannedAnswer, SupportTicket
 from core.audit import AuditEntry
 from core.outbox import pending
 from demo.generator import generate
 from demo.loading import visitor
 from demo.phases import PASSWORD
 from demo.stories import USERNAME
+from notifications.models import InboxMessage
 from orders.models import Order, OrderReturn, OrderStep
 from orders.rules import Status
 from rewards.models import PointsTransaction, TierChange, UserPoints, UserVoucher
@@ -32,7 +34,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("loaded_shop")]
 
 def test_everything_of_the_story_is_in_the_database_once() -> None:
     shop = generate(small_plan())
-    assert User.objects.count() == len(shop.members) == 30
+    assert User.objects.filter(is_staff=False).count() == len(shop.members) == 30
     assert Product.objects.count() == 40
     orders = orders_of(shop)
     stored = {order.number: order for order in Order.objects.all()}
@@ -162,6 +164,23 @@ def test_the_visitors_member_can_sign_in_look_and_redeem(api: APIClient) -> None
     member = visitor()
     assert member
     redeem_option(user_id=member, option_id="voucher-10", offered=100, at=timezone.now())
+
+
+def test_the_support_desk_has_an_agent_and_tickets_in_every_stage() -> None:
+    (agent,) = Agent.objects.filter(on_duty=True).select_related("user")
+    assert not agent.user.has_usable_password()
+    assert agent.user.has_perm("chat_support.answer_ticket")
+    tickets = SupportTicket.objects.order_by("created_at").values_list(
+        "user__external_id", "status", "assigned_agent", "unread_by_member", "unread_by_agents", "rating"
+    )
+    assert list(tickets) == [
+        ("demo-0000", "resolved", agent.pk, 0, 0, 5),
+        ("demo-0000", "in_progress", agent.pk, 1, 0, None),
+        ("demo-0004", "open", agent.pk, 0, 1, None),
+    ]
+    assert InboxMessage.objects.filter(kind="ticket_answered").count() == 1, "the others were read"
+    assert CannedAnswer.objects.count() == 3
+    assert all(ticket.first_answer_due_at for ticket in SupportTicket.objects.all())
 
 
 def test_a_second_load_asks_one_thing_and_changes_nothing(

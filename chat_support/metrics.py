@@ -1,0 +1,23 @@
+"""What Prometheus reads of tickets: how much is asked, said and missed. Counted once it is committed."""
+
+from django.db import transaction
+from prometheus_client import Counter
+
+_OPENED = Counter("markethub_tickets_opened", "Tickets that members opened", ["priority"])
+_SAID = Counter("markethub_ticket_messages", "Messages of tickets, by who wrote them", ["author"])
+_BREACHED = Counter("markethub_ticket_breaches", "Targets of tickets that were missed", ["target"])
+
+
+def count_opened(priority: str) -> None:
+    """Count a ticket."""
+    transaction.on_commit(_OPENED.labels(priority).inc, robust=True)
+
+
+def count_message(author: str) -> None:
+    """Count a message."""
+    transaction.on_commit(_SAID.labels(author).inc, robust=True)
+
+
+def count_breach(target: str) -> None:
+    """Count a target that was missed."""
+    transaction.on_commit(_BREACHED.labels(target).inc, robust=True)

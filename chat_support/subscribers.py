@@ -1,0 +1,22 @@
+"""What chat_support does when something happened to a ticket."""
+
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from chat_support.contracts import AGENT_ON_DUTY, TICKET_ANSWERED, TICKET_OPENED, TICKET_REOPENED
+from chat_support.services.assigning import assign_waiting
+from chat_support.services.telling import tell_of_answers
+from core.outbox import Message, subscriber
+
+
+@subscriber("chat_support.assigning", topics=[TICKET_OPENED, TICKET_REOPENED, AGENT_ON_DUTY], batch=1000)
+def assign_tickets(messages: Sequence[Message]) -> None:
+    """Give the tickets that are nobody's to who is on duty now."""
+    assign_waiting(at=timezone.now())
+
+
+@subscriber("chat_support.telling", topics=[TICKET_ANSWERED], batch=200)
+def tell_members(messages: Sequence[Message]) -> None:
+    """Tell members of their answers."""
+    tell_of_answers({message.payload["message_id"] for message in messages})

@@ -1,0 +1,18 @@
+"""Celery's way in: each task calls one service."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from chat_support.services import looking_after
+
+
+@shared_task(name="chat_support.mark_breaches")
+def mark_breaches(**newer: object) -> None:
+    """Mark the targets that were missed."""
+    looking_after.mark_breaches(at=timezone.now())
+
+
+@shared_task(name="chat_support.close_resolved")
+def close_resolved(**newer: object) -> None:
+    """Close the resolved tickets in which nobody has said anything more."""
+    looking_after.close_resolved(at=timezone.now())

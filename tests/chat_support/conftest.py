@@ -1,0 +1,43 @@
+"""Fixtures of the support desk's tests."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import time_machine
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from chat_support import contracts
+from core import outbox
+from core.models import OutboxMessage
+from tests.accounts.factories import client_of, make_user
+from tests.chat_support.desk import MONDAY
+
+
+@pytest.fixture
+def member(db: None) -> User:
+    return make_user("thandi", first_name="Thandi")
+
+
+@pytest.fixture
+def app(member: User) -> APIClient:
+    """The member's app."""
+    return client_of(member)
+
+
+@pytest.fixture
+def on_monday() -> Iterator[time_machine.Traveller]:
+    """Stand still on a working day at nine."""
+    with time_machine.travel(MONDAY, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def published() -> Iterator[Callable[..., list[dict[str, Any]]]]:
+    """What was published under a topic, oldest first."""
+    topics = [value for name, value in vars(contracts).items() if name.isupper()]
+    outbox.subscriber("probe", topics)(lambda messages: None)
+    told = OutboxMessage.objects.filter(subscriber="probe").order_by("id")
+    yield lambda topic: list(told.filter(topic=topic).values_list("payload", flat=True))
+    outbox._subscriptions.pop("probe")
