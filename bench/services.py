@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,11 +139,12 @@ class Worker:
         concurrency: int,
         database_url: str | None = None,
         beat: bool = False,
+        options: Sequence[str] = (),
     ) -> None:
         self._log = services.data_dir / "logs" / "worker.log"
         self._environment = services.environment(database_url)
         self._command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--loglevel=INFO"]
-        self._command += [f"--concurrency={concurrency}", "--without-gossip", "--without-mingle"]
+        self._command += [f"--concurrency={concurrency}", "--without-gossip", "--without-mingle", *options]
         if beat:
             self._command += ["--beat", f"--schedule={services.data_dir / 'beat-schedule'}"]
         self._process: subprocess.Popen[bytes] | None = None

@@ -4,7 +4,6 @@ It answers what the project's endpoints answer for lines and points, to the byte
 nor idempotency keys, nor points that are just maturing.
 """
 
-import json
 import secrets
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -22,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from bench.yardstick import statements
+from core.arrays import bigints
 
 _TIERS_LOCK = 0x7469657273
 _REQUIRED = {"require": ["sub", "iat", "exp", "jti", "typ"]}
@@ -273,12 +273,12 @@ _ITEM_COLUMNS = ("sku", "name", "qty", "unit_price", "discount", "points_value",
 
 def _spend(cursor: Any, user_id: int, order_id: int, number: str, sums: dict[str, Any], at: datetime) -> None:
     points = sums["points_used"]
-    cursor.execute(statements.ACCOUNT, [_TIERS_LOCK, [user_id]])
+    cursor.execute(statements.ACCOUNT, [_TIERS_LOCK, bigints([user_id])])
     ((_, current, pending, lifetime, debt, _, settled_at),) = cursor.fetchall()
     at = max(at, settled_at or at)
     if current < points:
         raise ValidationError({"points": "Insufficient."})
-    cursor.execute(statements.LOTS, [[user_id]])
+    cursor.execute(statements.LOTS, [bigints([user_id])])
     lots = sorted(
         (lot for lot in cursor.fetchall() if lot[6]), key=lambda lot: (lot[5] is None, lot[5], lot[3])
     )
@@ -293,27 +293,29 @@ def _spend(cursor: Any, user_id: int, order_id: int, number: str, sums: dict[str
         left -= taken
         if not left:
             break
-    key, size = f"order:{order_id}:spend", len(drawn)
-    metadata = json.dumps({"order": number, "points_value": sums["points_value"], "currency": "ZAR"})
-    description = f"Paid R{sums['points_value']} of order {number}"
-    parameters = [
-        [user_id],
-        [key],
-        ["redeemed"],
-        [-points],
-        [0],
-        [description],
-        [at],
-        [order_id],
-        [None],
-        [None],
-    ]
-    parameters += [[metadata], [], [], [], [], [], [], [], []]
-    parameters += [[one[0] for one in drawn], [one[1] for one in drawn], [True] * size]
-    parameters += [[user_id] * size, [one[0] for one in drawn], [one[2] for one in drawn], [None] * size]
-    parameters += [[key] * size, [one[3] for one in drawn], [at] * size]
-    parameters += [[user_id], [current - points], [pending], [lifetime], [debt], [tier_id], [at]]
-    cursor.execute(statements.SPEND, parameters)
+    entry = {
+        "user_id": user_id,
+        "natural_key": f"order:{order_id}:spend",
+        "transaction_type": "redeemed",
+        "points": -points,
+        "lifetime_points": 0,
+        "description": f"Paid R{sums['points_value']} of order {number}",
+        "effective_at": at.isoformat(),
+        "order_id": order_id,
+        "voucher_id": None,
+        "related_id": None,
+        "metadata": {"order": number, "points_value": sums["points_value"], "currency": "ZAR"},
+    }
+    balance = {
+        "user_id": user_id,
+        "current_points": current - points,
+        "pending_points": pending,
+        "lifetime_points": lifetime,
+        "debt_points": debt,
+        "tier_id": tier_id,
+        "settled_at": at.isoformat(),
+    }
+    cursor.execute(statements.SPEND, statements.spend_parameters(entry, drawn, balance))
 
 
 def _split(amount: int, weights: list[int]) -> list[int]:

@@ -1,5 +1,8 @@
 """The statements of quoting and ordering, as the project's endpoints send them."""
 
+import json
+from typing import Any
+
 USER = "SELECT * FROM users WHERE id = %s AND is_active"
 
 TERMS = (
@@ -83,14 +86,15 @@ STEP = (
 ACCOUNT = """
 WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%s))
 SELECT user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at
-FROM turn, user_points WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE OF user_points
+FROM turn, user_points WHERE user_id = ANY(%s::bigint[])
+ORDER BY user_id FOR UPDATE OF user_points
 """
 
 LOTS = """
 SELECT l.user_id, l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured, t.natural_key,
        l.id, l.transaction_id
 FROM point_lots l JOIN points_transactions t ON t.id = l.transaction_id
-WHERE l.user_id = ANY(%s) AND l.remaining > 0
+WHERE l.user_id = ANY(%s::bigint[]) AND l.remaining > 0
 """
 
 SPEND = """
@@ -98,30 +102,29 @@ WITH entry AS (
     INSERT INTO points_transactions (user_id, natural_key, transaction_type, points, lifetime_points,
         description, effective_at, order_id, voucher_id, related_id, metadata, created_at)
     SELECT e.*, clock_timestamp()
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[],
-                %s::timestamptz[], %s::bigint[], %s::text[], %s::bigint[], %s::jsonb[]) e
+    FROM jsonb_to_recordset(%s::jsonb) e (user_id bigint, natural_key text, transaction_type text,
+        points bigint, lifetime_points bigint, description text, effective_at timestamptz, order_id bigint,
+        voucher_id text, related_id bigint, metadata jsonb)
     RETURNING id, user_id, natural_key
 ), opened AS (
     INSERT INTO point_lots (transaction_id, user_id, points, remaining, earned_at, matures_at, expires_at,
         matured, created_at, updated_at)
     SELECT entry.id, entry.user_id, l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured,
            clock_timestamp(), clock_timestamp()
-    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
-                %s::timestamptz[], %s::bool[])
-         l (user_id, natural_key, points, remaining, earned_at, matures_at, expires_at, matured)
+    FROM jsonb_to_recordset(%s::jsonb) l (user_id bigint, natural_key text, points bigint, remaining bigint,
+        earned_at timestamptz, matures_at timestamptz, expires_at timestamptz, matured bool)
     JOIN entry ON entry.user_id = l.user_id AND entry.natural_key = l.natural_key
     RETURNING id, transaction_id
 ), drawn AS (
     UPDATE point_lots SET remaining = l.remaining, matured = l.matured, updated_at = clock_timestamp()
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bool[]) l (id, remaining, matured)
+    FROM jsonb_to_recordset(%s::jsonb) l (id bigint, remaining bigint, matured bool)
     WHERE point_lots.id = l.id
 ), allocated AS (
     INSERT INTO lot_allocations (user_id, lot_id, transaction_id, points, effective_at, created_at)
     SELECT a.user_id, coalesce(a.lot_id, opened.id), coalesce(a.transaction_id, entry.id), a.points,
            a.effective_at, clock_timestamp()
-    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::bigint[],
-                %s::timestamptz[])
-         a (user_id, lot_id, lot_key, transaction_id, natural_key, points, effective_at)
+    FROM jsonb_to_recordset(%s::jsonb) a (user_id bigint, lot_id bigint, lot_key text, transaction_id bigint,
+        natural_key text, points bigint, effective_at timestamptz)
     LEFT JOIN entry ON entry.user_id = a.user_id AND entry.natural_key = a.natural_key
     LEFT JOIN entry maker ON maker.user_id = a.user_id AND maker.natural_key = a.lot_key
     LEFT JOIN opened ON opened.transaction_id = maker.id
@@ -130,8 +133,28 @@ UPDATE user_points
 SET current_points = b.current_points, pending_points = b.pending_points,
     lifetime_points = b.lifetime_points, debt_points = b.debt_points, tier_id = b.tier_id,
     settled_at = b.settled_at, updated_at = clock_timestamp()
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-            %s::timestamptz[])
-     b (user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at)
+FROM jsonb_to_recordset(%s::jsonb) b (user_id bigint, current_points bigint, pending_points bigint,
+    lifetime_points bigint, debt_points bigint, tier_id bigint, settled_at timestamptz)
 WHERE user_points.user_id = b.user_id
 """
+
+
+def spend_parameters(
+    entry: dict[str, Any], drawn: list[tuple[int, int, str, int]], balance: dict[str, Any]
+) -> list[str]:
+    """Return what SPEND takes, for a line, (lot, what remains, its key, what is taken), and a balance."""
+    key, user_id, at = entry["natural_key"], entry["user_id"], entry["effective_at"]
+    allocations = [
+        {
+            "user_id": user_id,
+            "lot_id": lot_id,
+            "lot_key": lot_key,
+            "transaction_id": None,
+            "natural_key": key,
+            "points": taken,
+            "effective_at": at,
+        }
+        for lot_id, _, lot_key, taken in drawn
+    ]
+    lots = [{"id": lot_id, "remaining": remaining, "matured": True} for lot_id, remaining, _, _ in drawn]
+    return [json.dumps(rows) for rows in ([entry], [], lots, allocations, [balance])]

@@ -72,7 +72,7 @@ def test_an_unknown_benchmark_is_refused_with_the_names_that_there_are() -> None
         [sys.executable, "-m", "bench", "--only", "nothing"], cwd=PROJECT, capture_output=True, text=True
     )
     assert ended.returncode == 2
-    assert "there is no benchmark nothing; there are: import, checkout, shop_batch" in ended.stderr
+    assert "there is no benchmark nothing; there are: import, checkout, accrue, shop_batch" in ended.stderr
 
 
 def test_a_missing_dataset_is_said_with_the_variable_that_names_it(
