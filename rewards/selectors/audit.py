@@ -17,12 +17,21 @@ class BrokenRule:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What an audit found; clean when nothing is broken."""
+class LedgerSize:
+    """How much the ledger holds."""
 
     members: int
     transactions: int
     points: int
+
+    def __str__(self) -> str:
+        return f"{self.members} members, {self.transactions} ledger lines, {self.points} points"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport(LedgerSize):
+    """What an audit found; clean when nothing is broken."""
+
     broken: tuple[BrokenRule, ...]
 
     @property
@@ -121,16 +130,22 @@ WHERE v.option_id IS NOT NULL AND (coalesce(t.paid, 0) <> 1 OR (t.back > 0 AND v
 """
 
 
+def ledger_size() -> LedgerSize:
+    """Count accounts, ledger lines and their points."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), (SELECT count(*) FROM points_transactions), "
+            "(SELECT coalesce(sum(points), 0)::bigint FROM points_transactions) FROM user_points"
+        )
+        return LedgerSize(*cursor.fetchone())
+
+
 def audit_ledger() -> AuditReport:
     """Check the equations of the ledger for every member, in one read-only snapshot."""
     with transaction.atomic(), connection.cursor() as cursor:
         if len(connection.savepoint_ids) == 0:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute(
-            "SELECT count(*), (SELECT count(*) FROM points_transactions), "
-            "(SELECT coalesce(sum(points), 0)::bigint FROM points_transactions) FROM user_points"
-        )
-        members, transactions, points = cursor.fetchone()
+        size = ledger_size()
         found: dict[str, set[int]] = {}
         for query in (_BALANCES, _LOTS, _LINES, _SHARES, _OWNERS, _VOUCHERS):
             cursor.execute(query)
@@ -139,4 +154,4 @@ def audit_ledger() -> AuditReport:
     broken = tuple(
         BrokenRule(rule, len(users), tuple(sorted(users)[:SHOWN])) for rule, users in found.items()
     )
-    return AuditReport(members, transactions, points, broken)
+    return AuditReport(size.members, size.transactions, size.points, broken)
