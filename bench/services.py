@@ -101,6 +101,11 @@ class Services:
         client.flushall()
         client.close()
 
+    def postgres_pid(self) -> int:
+        """Return the process above all of PostgreSQL's."""
+        file = Path(str(self.statement("SHOW data_directory")[0][0])) / "postmaster.pid"
+        return int(file.read_text().split()[0])
+
     def versions(self) -> dict[str, str]:
         """Name the database's version and what makes its commits durable."""
         names = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
@@ -171,6 +176,12 @@ class Worker:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise ProgramFailed(f"the worker does not start:\n{self._log.read_text(errors='replace')}")
             time.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        """Its first process; it must run."""
+        assert self._process is not None
+        return self._process.pid
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None

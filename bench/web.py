@@ -6,8 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.services import PROJECT, ProgramFailed, Services
@@ -15,6 +16,20 @@ from config.embedded.identity import Identity
 
 _READY_SECONDS = 60
 _END_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A web server that runs: its port on this machine, and its first process."""
+
+    port: int
+    pid: int
+
+
+def gunicorn(listener: socket.socket, app: str = "config.wsgi", *options: str) -> list[str]:
+    """Return the command that serves a WSGI application on a socket, with `config/gunicorn.py`."""
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "--log-level=warning"]
+    return [*command, f"--bind=fd://{listener.fileno()}", *options, app]
 
 
 @contextmanager
@@ -26,30 +41,47 @@ def served(
     Raises:
         ProgramFailed: it does not answer in a minute.
     """
+    with serving(services, lambda socket: gunicorn(socket, app), name=name, variables=variables) as server:
+        yield server.port
+
+
+@contextmanager
+def serving(
+    services: Services,
+    command: Callable[[socket.socket], list[str]] = gunicorn,
+    *,
+    name: str,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """Run a web server on a free port, the socket of which `command` is given; it may close it.
+
+    Raises:
+        ProgramFailed: it does not answer in a minute.
+    """
     log = services.data_dir / "logs" / f"{name}.log"
     metrics = services.data_dir / f"metrics-{name}"
     log.parent.mkdir(exist_ok=True)
-    metrics.mkdir()
+    metrics.mkdir(exist_ok=True)
     environment = {**services.environment(), "PROMETHEUS_MULTIPROC_DIR": str(metrics), **(variables or {})}
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         port = listener.getsockname()[1]
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "--log-level=warning"]
+        arguments = command(listener)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*command, f"--bind=fd://{listener.fileno()}", app],
+                arguments,
                 cwd=PROJECT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                pass_fds=[listener.fileno()],
+                pass_fds=[listener.fileno()] if listener.fileno() >= 0 else [],
                 preexec_fn=Identity().before_exec(signal.SIGTERM),
             )
         try:
             _wait_until_it_answers(port, process, log)
-            yield port
+            yield Server(port, process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             try:
