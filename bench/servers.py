@@ -1,26 +1,27 @@
 """`servers`: the load of `mixed` on web servers, with other numbers of processes and threads, in turns.
 
-One runs at a time. What `config/gunicorn.py` has comes last: it is what the others are measured by.
+All of them wait while one is asked. What `config/gunicorn.py` has comes last, and is their yardstick.
 """
 
 import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from bench.crowd import Crowd, gather
 from bench.frame import Contender, Sample
 from bench.mixed import CONNECTIONS, mixed_load
-from bench.processes import megabytes, missing_figures
+from bench.processes import cpu_seconds, megabytes, missing_figures
 from bench.services import Services, Worker
-from bench.web import gunicorn, serving
+from bench.web import Server, gunicorn, serving
 from bench.wrk import missing_wrk
 
-WARM_SECONDS = 4.0
-SECONDS = 8.0
+WARM_SECONDS = 2.0
+SECONDS = 3.0
+"""Short turns, for what else the machine does to hit all of them alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +63,19 @@ def _granian(processes: int, threads: int) -> Candidate:
 
 
 CANDIDATES = [
-    *(_gthread(*size) for size in ((2, 1), (2, 2), (2, 8), (3, 1), (3, 2), (4, 1), (4, 2), (4, 4))),
-    *(_sync(processes) for processes in (4, 8)),
-    *(_granian(*size) for size in ((2, 1), (2, 4), (4, 1))),
+    *(_gthread(*size) for size in ((2, 1), (2, 2), (2, 3), (2, 8), (3, 1), (3, 2), (4, 1), (4, 2))),
+    _sync(4),
+    *(_granian(*size) for size in ((2, 1), (2, 2), (2, 4))),
     _gthread(2, 4),
 ]
 
 
 class Servers:
-    """Eight seconds of the mix each; `CANDIDATES=a,b` keeps those whose names have one of these in them."""
+    """Each for three seconds, then another; `CANDIDATES=a,b` keeps those whose names have one of these."""
 
     title = f"the mix of `mixed` on other servers, {CONNECTIONS} connections"
     unit = "requests/s"
-    rounds = 3
+    rounds = 6
 
     def unavailable(self) -> str | None:
         return missing_wrk() or missing_figures()
@@ -86,17 +87,27 @@ class Servers:
         worker = Worker(services, concurrency=2, beat=True)
         worker.start()
         try:
-            yield [
-                Contender(one.name, lambda one=one: _measure(services, one, crowd))
-                for one in CANDIDATES
-                if find_spec(one.needs) and any(part in one.name for part in wanted)
-            ]
+            with ExitStack() as stack:
+                contenders = []
+                for one in CANDIDATES:
+                    if find_spec(one.needs) and any(part in one.name for part in wanted):
+                        server = stack.enter_context(
+                            serving(services, one.command, name=one.name, variables=one.variables)
+                        )
+                        mixed_load(services, server.port, crowd, WARM_SECONDS)
+                        contenders.append(
+                            Contender(one.name, lambda server=server: _measure(services, server, crowd))
+                        )
+                yield contenders
         finally:
             worker.stop()
 
 
-def _measure(services: Services, candidate: Candidate, crowd: Crowd) -> Sample:
-    with serving(services, candidate.command, name="candidate", variables=candidate.variables) as server:
-        mixed_load(services, server.port, crowd, WARM_SECONDS)
-        sample = mixed_load(services, server.port, crowd, SECONDS)
-        return Sample(sample.value, {**sample.details, "web_mb": megabytes(server.pid)})
+def _measure(services: Services, server: Server, crowd: Crowd) -> Sample:
+    before = cpu_seconds(server.pid)
+    sample = mixed_load(services, server.port, crowd, SECONDS)
+    cpu = (cpu_seconds(server.pid) - before) / (sample.value * SECONDS)
+    return Sample(
+        sample.value,
+        {**sample.details, "web_mb": megabytes(server.pid), "web_cpu_ms_a_request": cpu * 1000},
+    )
