@@ -19,6 +19,7 @@ def test_percentiles_are_the_nearest_rank() -> None:
         "p99_ms": 99.0,
     }
     assert latencies(Counter({1000: 95, 7000: 5})) == {"p50_ms": 1.0, "p95_ms": 1.0, "p99_ms": 7.0}
+    assert latencies(Counter({1000: 1, 2000: 1, 3000: 1}))["p50_ms"] == 2.0
     assert latencies(Counter({1500: 1})) == {"p50_ms": 1.5, "p95_ms": 1.5, "p99_ms": 1.5}
 
 
