@@ -35,7 +35,7 @@ check: $(READY)  ## everything that reads the code: style, types, layers, migrat
 	$(call step,manage.py spectacular --validate,$(manage) manage.py spectacular --validate --fail-on-warn --file /dev/null)
 	$(call step,pip check,$(PY) -m pip check)
 
-bench: $(READY)  ## the benchmarks; ONLY=name runs one of them; ORDERS=n makes accrue and shop_batch smaller
+bench: $(READY)  ## the benchmarks; ONLY=name runs one of them; ORDERS=n, SECONDS=n make some smaller
 	@$(PY) -m bench $(ONLY)
 
 prove-import: $(READY)  ## import DATASET_DIR's files while importer, worker, Redis and PostgreSQL are killed

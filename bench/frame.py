@@ -18,10 +18,14 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One measurement in the benchmark's unit, and what else was seen, such as CPU seconds."""
+    """One measurement in the benchmark's unit, and what else was seen, such as CPU seconds.
+
+    `parts` are what one run is made of, each with a line of its own in the table: kinds of requests.
+    """
 
     value: float
     details: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, "Sample"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,19 @@ class Series:
     @property
     def median(self) -> float:
         return statistics.median(self.values)
+
+    def median_of(self, detail: str) -> float | None:
+        """Return the median of what the samples have under a name; None where one of them has nothing."""
+        found = [sample.details[detail] for sample in self.samples if detail in sample.details]
+        return statistics.median(found) if len(found) == len(self.samples) else None
+
+    def in_parts(self) -> list["Series"]:
+        """Return a series for each part that all samples have, in the order of the first."""
+        return [
+            Series(name, tuple(sample.parts[name] for sample in self.samples))
+            for name in self.samples[0].parts
+            if all(name in sample.parts for sample in self.samples)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

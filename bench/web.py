@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from bench.services import PROJECT, ProgramFailed, Services
@@ -16,21 +16,30 @@ _READY_SECONDS = 60
 _END_SECONDS = 30
 
 
+def gunicorn(listener: socket.socket, app: str = "config.wsgi", *options: str) -> list[str]:
+    """Return the command that serves a WSGI application on a socket, with `config/gunicorn.py`."""
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "--log-level=warning"]
+    return [*command, f"--bind=fd://{listener.fileno()}", *options, app]
+
+
 class Web:
-    """Gunicorn with `config/gunicorn.py`; its port is ours, and stays taken however its processes end."""
+    """A web server; its port is ours, and stays taken however its processes end.
+
+    `command` is given the socket; it may close it, and let the server take the port by itself.
+    """
 
     def __init__(
         self,
         services: Services,
+        command: Callable[[socket.socket], list[str]] = gunicorn,
         *,
         name: str,
-        app: str = "config.wsgi",
         variables: Mapping[str, str] | None = None,
     ) -> None:
         self._log = services.data_dir / "logs" / f"{name}.log"
         metrics = services.data_dir / f"metrics-{name}"
         self._log.parent.mkdir(exist_ok=True)
-        metrics.mkdir()
+        metrics.mkdir(exist_ok=True)
         self._environment = {
             **services.environment(),
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),
@@ -40,8 +49,7 @@ class Web:
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(64)
         self.port: int = self._listener.getsockname()[1]
-        self._command = [sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn"]
-        self._command += ["--log-level=warning", f"--bind=fd://{self._listener.fileno()}", app]
+        self._command = command(self._listener)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,7 +67,7 @@ class Web:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                pass_fds=[self._listener.fileno()],
+                pass_fds=[self._listener.fileno()] if self._listener.fileno() >= 0 else [],
                 preexec_fn=Identity().before_exec(signal.SIGTERM),
             )
 
@@ -90,6 +98,27 @@ class Web:
 
 
 @contextmanager
+def serving(
+    services: Services,
+    command: Callable[[socket.socket], list[str]] = gunicorn,
+    *,
+    name: str,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Web]:
+    """Run a web server for a while; see `Web`.
+
+    Raises:
+        ProgramFailed: it does not answer in a minute.
+    """
+    web = Web(services, command, name=name, variables=variables)
+    try:
+        web.start()
+        yield web
+    finally:
+        web.stop()
+
+
+@contextmanager
 def served(
     services: Services, *, name: str, app: str = "config.wsgi", variables: Mapping[str, str] | None = None
 ) -> Iterator[int]:
@@ -98,12 +127,9 @@ def served(
     Raises:
         ProgramFailed: it does not answer in a minute.
     """
-    web = Web(services, name=name, app=app, variables=variables)
-    try:
-        web.start()
+    command = lambda listener: gunicorn(listener, app)  # noqa: E731
+    with serving(services, command, name=name, variables=variables) as web:
         yield web.port
-    finally:
-        web.stop()
 
 
 def _answers(port: int) -> bool:

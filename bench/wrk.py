@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.frame import Sample
 from bench.services import ProgramFailed
@@ -22,9 +23,30 @@ def load(url: str, script: Path, arguments: Sequence[str], *, connections: int, 
     Raises:
         ProgramFailed: wrk failed, or some answer was none of 2xx.
     """
+    found = report_of(url, script, arguments, connections=connections, seconds=seconds)
+    if found["errors"]:
+        raise ProgramFailed(f"{found['errors']} of {found['requests']} answers were errors: {found}")
+    details = {name: float(value) for name, value in found.items()}
+    return Sample(found["requests"] / found["seconds"], details)
+
+
+def report_of(
+    url: str,
+    script: Path,
+    arguments: Sequence[str],
+    *,
+    connections: int,
+    seconds: float,
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Run wrk; return the JSON of the script's last line, and `generator_cpu_share`, of one core.
+
+    Raises:
+        ProgramFailed: wrk failed.
+    """
     command = [
         "wrk",
-        "-t1",
+        f"-t{threads}",
         f"-c{connections}",
         f"-d{seconds:g}s",
         "--timeout=30s",
@@ -38,12 +60,8 @@ def load(url: str, script: Path, arguments: Sequence[str], *, connections: int, 
         raise ProgramFailed(
             f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}"
         )
-    found = json.loads(ended.stdout.strip().splitlines()[-1])
-    if found["errors"]:
-        raise ProgramFailed(f"{found['errors']} of {found['requests']} answers were errors:\n{ended.stdout}")
-    details = {name: float(value) for name, value in found.items()}
-    details["generator_cpu_share"] = round(cpu / found["seconds"], 4)
-    return Sample(found["requests"] / found["seconds"], details)
+    found: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
+    return {**found, "generator_cpu_share": round(cpu / found["seconds"], 4)}
 
 
 def _cpu() -> float:
