@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import accrue, checkout, mixed, orders_import, servers, shop_batch
+from bench import accrue, balance, checkout, mixed, orders_import, redeem, servers, shop_batch
 from bench.frame import Benchmark, run
 from bench.services import scratch_services
 from bench.table import show
@@ -15,6 +15,8 @@ from config.embedded import ServiceFailed
 BENCHMARKS: dict[str, Callable[[], Benchmark]] = {
     "import": orders_import.OrdersImport,
     "checkout": checkout.Checkout,
+    "balance": balance.Balance,
+    "redeem": redeem.Redeem,
     "accrue": accrue.Accrue,
     "mixed": mixed.Mixed,
     "servers": servers.Servers,

@@ -30,11 +30,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way of doing the work; `measure` does it once. `part` names the work where there are several."""
+    """One way of doing the work; `measure` does it once. `part` names the work where there are several.
+
+    What is there for information does less than the work asks, and is nobody's yardstick.
+    """
 
     name: str
     measure: Callable[[], Sample]
     part: str = ""
+    for_information: bool = False
 
     @property
     def label(self) -> str:
@@ -42,7 +46,7 @@ class Contender:
 
 
 class Benchmark(Protocol):
-    """Ours first, each part's yardstick last; more is better in `unit`."""
+    """Ours first, then each part's yardstick, then what is for information; more is better in `unit`."""
 
     title: str
     unit: str
@@ -62,6 +66,7 @@ class Series:
     name: str
     samples: tuple[Sample, ...]
     part: str = ""
+    for_information: bool = False
 
     @property
     def values(self) -> list[float]:
@@ -98,7 +103,7 @@ class Result:
 
     def ratio(self, series: Series) -> float | None:
         """Return a contender's median divided by the yardstick's; None where it is alone."""
-        same_work = [one for one in self.series if one.part == series.part]
+        same_work = [one for one in self.series if one.part == series.part and not one.for_information]
         return series.median / same_work[-1].median if len(same_work) > 1 else None
 
     def write(self) -> Path:
@@ -118,6 +123,7 @@ class Result:
                     "lowest": min(series.values),
                     "highest": max(series.values),
                     "ratio_to_yardstick": self.ratio(series),
+                    "for_information": series.for_information,
                     "samples": [asdict(sample) for sample in series.samples],
                 }
                 for series in self.series
@@ -143,7 +149,9 @@ def run(name: str, benchmark: Benchmark, services: Services, *, rounds: int) -> 
         at=at,
         machine=_machine() | services.versions(),
         series=tuple(
-            Series(contender.label, tuple(samples[contender.label]), contender.part)
+            Series(
+                contender.label, tuple(samples[contender.label]), contender.part, contender.for_information
+            )
             for contender in contenders
         ),
     )

@@ -6,7 +6,7 @@ _LATENCIES = ("p50_ms", "p95_ms", "p99_ms")
 
 
 def show(result: Result) -> str:
-    """Lay out a result: median, lowest to highest, the ratio to the yardstick, the last of its part.
+    """Lay out a result: median, lowest to highest, the ratio to its part's yardstick.
 
     Latencies follow where the samples have them, and the parts of each run below it.
     """

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from core import audit
 from core.contracts import Actor
-from core.database import is_away
+from core.database.away import is_away
 from core.logs import without_rows
 from core.metrics import OUTBOX_DELIVERED, OUTBOX_FAILED
 from core.models import OutboxMessage, OutboxQuerySet

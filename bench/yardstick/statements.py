@@ -1,9 +1,18 @@
-"""The statements of quoting and ordering, as the project's endpoints send them."""
+"""The statements of quoting, ordering, balances and redeeming, as the project's endpoints send them."""
 
 import json
 from typing import Any
 
-USER = "SELECT * FROM users WHERE id = %s AND is_active"
+from core.database.prepared import Prepared
+
+USER = Prepared(
+    "users_active",
+    "SELECT u.id, u.created_at, u.updated_at, u.password, u.last_login, u.is_superuser, u.username,"
+    " u.first_name, u.last_name, u.is_staff, u.is_active, u.date_joined, u.email, u.phone, u.external_id,"
+    " u.stream_chat_user_id, u.last_token_refresh, u.phone_verified_at, u.email_verified_at,"
+    " u.tokens_valid_from, u.language, u.time_zone, u.preferences::json, u.avatar"
+    " FROM users u WHERE u.id = %s AND u.is_active",
+)
 
 TERMS = (
     'SELECT "checkout_settings"."created_at", "checkout_settings"."updated_at", "checkout_settings"."id",'
@@ -23,23 +32,43 @@ FROM products p LEFT JOIN products listed ON listed.id = p.variant_of_id
 WHERE p.id = ANY(%s)
 """
 
-PROGRAMME = """
-SELECT tier_basis, hold_days, points_valid_months, restored_points_days, voucher_valid_days,
-       point_value, minimum_points,
+PROGRAMME = Prepared(
+    "programme",
+    """
+SELECT tier_basis, hold_days, points_valid_months, restored_points_days, voucher_valid_days, point_value,
+       minimum_points,
        ARRAY(SELECT row_to_json(t) FROM (
            SELECT id, name, min_points, benefits FROM loyalty_tiers ORDER BY min_points
        ) t)
 FROM programme
-"""
+    """,
+)
 
-POINTS = """
+TERMS_OF_OPTION = Prepared(
+    "programme_with_option",
+    """
+SELECT tier_basis, hold_days, points_valid_months, restored_points_days, voucher_valid_days, point_value,
+       minimum_points,
+       ARRAY(SELECT row_to_json(t) FROM (
+           SELECT id, name, min_points, benefits FROM loyalty_tiers ORDER BY min_points
+       ) t),
+       o.created_at, o.updated_at, o.id, o.type, o.name, o.description, o.points_required, o.value,
+       o.category_id, o.min_tier_id, o.is_active
+FROM programme LEFT JOIN redemption_options o ON o.id = %s AND o.is_active
+    """,
+)
+
+POINTS = Prepared(
+    "user_points_by_the_clock",
+    """
 SELECT p.current_points, p.pending_points, p.lifetime_points, p.debt_points, p.tier_id,
        l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured, l.id
 FROM user_points p
 LEFT JOIN point_lots l ON l.user_id = p.user_id AND l.remaining > 0
     AND (l.expires_at <= %s OR (NOT l.matured AND l.matures_at <= %s))
 WHERE p.user_id = %s
-"""
+    """,
+)
 
 ORDER = """
 INSERT INTO orders (created_at, updated_at, shop, number, user_id, status, currency, subtotal, discount,
@@ -97,7 +126,16 @@ FROM point_lots l JOIN points_transactions t ON t.id = l.transaction_id
 WHERE l.user_id = ANY(%s::bigint[]) AND l.remaining > 0
 """
 
-SPEND = """
+VOUCHER = """
+INSERT INTO user_vouchers (id, user_id, option_id, code, type, value, category_id, status,
+                           expires_at, created_at, updated_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())
+ON CONFLICT (code) DO NOTHING
+"""
+
+SPEND = Prepared(
+    "write_accounts",
+    """
 WITH entry AS (
     INSERT INTO points_transactions (user_id, natural_key, transaction_type, points, lifetime_points,
         description, effective_at, order_id, voucher_id, related_id, metadata, created_at)
@@ -136,7 +174,8 @@ SET current_points = b.current_points, pending_points = b.pending_points,
 FROM jsonb_to_recordset(%s::jsonb) b (user_id bigint, current_points bigint, pending_points bigint,
     lifetime_points bigint, debt_points bigint, tier_id bigint, settled_at timestamptz)
 WHERE user_points.user_id = b.user_id
-"""
+    """,
+)
 
 
 def spend_parameters(

@@ -18,7 +18,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from core.database import is_away
+from core.database.away import is_away
 from core.errors import DomainError
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from core.database import is_away
+from core.database.away import is_away
 
 PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.5

@@ -5,10 +5,13 @@ import json
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
+from core.database.prepared import Prepared
 from rewards.account import Account
 
 # Rows go as JSON: the driver writes an array as an expression for each element, and the server parses it so.
-_WRITE = """
+_WRITE = Prepared(
+    "write_accounts",
+    """
 WITH entry AS (
     INSERT INTO points_transactions (user_id, natural_key, transaction_type, points, lifetime_points,
         description, effective_at, order_id, voucher_id, related_id, metadata, created_at)
@@ -47,7 +50,8 @@ SET current_points = b.current_points, pending_points = b.pending_points,
 FROM jsonb_to_recordset(%s::jsonb) b (user_id bigint, current_points bigint, pending_points bigint,
     lifetime_points bigint, debt_points bigint, tier_id bigint, settled_at timestamptz)
 WHERE user_points.user_id = b.user_id
-"""
+""",
+)
 
 
 def write(accounts: list[Account]) -> None:
@@ -120,7 +124,7 @@ def write(accounts: list[Account]) -> None:
         json.dumps(rows, cls=DjangoJSONEncoder) for rows in (entries, opened, drawn, allocations, balances)
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, parameters)
+        _WRITE.execute(cursor, parameters)
     for account in accounts:
         # They have no id here: whoever needs them loads them.
         account.lots = [lot for lot in account.lots if lot.id is not None]

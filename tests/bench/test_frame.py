@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from bench import frame
+from bench.__main__ import BENCHMARKS
 from bench.dataset import missing_dataset
-from bench.frame import Contender, Sample, run
+from bench.frame import Contender, Result, Sample, Series, run
 from bench.services import PROJECT
 from bench.table import show
 
@@ -88,13 +89,19 @@ def test_latencies_and_the_parts_of_a_run_have_their_place_in_the_table() -> Non
     ]
 
 
+def test_what_is_there_for_information_is_no_yardstick() -> None:
+    rates = {"ours": 300.0, "yardstick": 200.0, "nothing but the server": 900.0}
+    series = [Series(name, (Sample(rate),), for_information=rate > 500) for name, rate in rates.items()]
+    result = Result("script", "", "lines/s", datetime.now(UTC), {}, tuple(series))
+    assert [result.ratio(one) for one in series] == [1.5, 1.0, 4.5]
+
+
 def test_an_unknown_benchmark_is_refused_with_the_names_that_there_are() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "bench", "--only", "nothing"], cwd=PROJECT, capture_output=True, text=True
     )
     assert ended.returncode == 2
-    names = "import, checkout, accrue, mixed, servers, shop_batch"
-    assert f"there is no benchmark nothing; there are: {names}" in ended.stderr
+    assert f"there is no benchmark nothing; there are: {', '.join(BENCHMARKS)}" in ended.stderr
 
 
 def test_a_missing_dataset_is_said_with_the_variable_that_names_it(
