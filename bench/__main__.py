@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import checkout, orders_import, shop_batch
+from bench import checkout, growth, nightly, orders_import, shop_batch
 from bench.frame import Benchmark, run
 from bench.services import scratch_services
 from bench.table import show
@@ -16,6 +16,8 @@ BENCHMARKS: dict[str, Callable[[], Benchmark]] = {
     "import": orders_import.OrdersImport,
     "checkout": checkout.Checkout,
     "shop_batch": shop_batch.ShopBatch,
+    "growth": growth.Growth,
+    "nightly": nightly.Nightly,
 }
 
 

@@ -1,6 +1,7 @@
 """Web servers for benchmarks, with the settings that production has."""
 
 import http.client
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +30,7 @@ def served(
     log = services.data_dir / "logs" / f"{name}.log"
     metrics = services.data_dir / f"metrics-{name}"
     log.parent.mkdir(exist_ok=True)
+    shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir()
     environment = {**services.environment(), "PROMETHEUS_MULTIPROC_DIR": str(metrics), **(variables or {})}
     with socket.socket() as listener:
