@@ -152,6 +152,7 @@ class _Watch:
                     """
                     SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8
                     FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL
+                      AND backend_type = 'client backend'
                     """
                 )
                 (seconds,) = cursor.fetchone() or (0.0,)

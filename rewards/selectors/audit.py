@@ -142,6 +142,13 @@ WHERE v.option_id IS NOT NULL AND (coalesce(t.paid, 0) <> 1 OR (t.back > 0 AND v
 _READING_ALL = "SET LOCAL work_mem = '64MB'; SET LOCAL random_page_cost = 4"
 
 
+def ledger_lines() -> int:
+    """Return about how many lines the ledger has, as PostgreSQL last counted them: at once, at any size."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'points_transactions'::regclass")
+        return max(0, int(cursor.fetchone()[0]))
+
+
 def audit_ledger() -> AuditReport:
     """Check the equations of the ledger for every member, in one read-only snapshot."""
     found: dict[str, set[int]] = {}
