@@ -6,7 +6,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import accrue, balance, checkout, mixed, orders_import, redeem, servers, shop_batch
+from bench import (
+    accrue,
+    balance,
+    checkout,
+    growth,
+    mixed,
+    nightly,
+    orders_import,
+    redeem,
+    servers,
+    shop_batch,
+)
 from bench.frame import Benchmark, run
 from bench.services import scratch_services
 from bench.table import show
@@ -21,6 +32,8 @@ BENCHMARKS: dict[str, Callable[[], Benchmark]] = {
     "mixed": mixed.Mixed,
     "servers": servers.Servers,
     "shop_batch": shop_batch.ShopBatch,
+    "growth": growth.Growth,
+    "nightly": nightly.Nightly,
 }
 
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +122,7 @@ class Services:
 
 @contextmanager
 def scratch_services(name: str) -> Iterator[Services]:
-    """Start servers of their own, durable ones, and throw them away afterwards.
+    """Start servers of their own, durable ones, and throw them away afterwards; BENCH_DIR keeps them.
 
     Raises:
         ServiceFailed: a server did not start.
@@ -131,7 +131,10 @@ def scratch_services(name: str) -> Iterator[Services]:
     home.mkdir(parents=True, exist_ok=True)
     for variable in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(variable, None)
-    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=home) as folder:
+    kept = os.environ.get("BENCH_DIR")
+    if kept:
+        Path(kept).mkdir(parents=True, exist_ok=True)
+    with nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix=f"{name}-", dir=home) as folder:
         provide(Path(folder), durable=True, secret_key=True)
         try:
             services = Services(Path(folder))

@@ -1,6 +1,7 @@
 """Web servers for benchmarks, with the settings that production has."""
 
 import http.client
+import shutil
 import signal
 import socket
 import subprocess
@@ -39,7 +40,8 @@ class Web:
         self._log = services.data_dir / "logs" / f"{name}.log"
         metrics = services.data_dir / f"metrics-{name}"
         self._log.parent.mkdir(exist_ok=True)
-        metrics.mkdir(exist_ok=True)
+        shutil.rmtree(metrics, ignore_errors=True)
+        metrics.mkdir()
         self._environment = {
             **services.environment(),
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),

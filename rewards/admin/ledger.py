@@ -15,17 +15,19 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from core.long_lists import EveryPeriod
 from orders.contracts import SHOP
 from orders.facade import order_ids, order_members
 from rewards.admin.member_rows import MemberRowsAdmin
-from rewards.admin.paging import EveryPeriod
 from rewards.admin.search import whole_number
 from rewards.admin.shown import member_link, moment
 from rewards.models import PointsTransaction, UserVoucher
-from rewards.selectors.audit import audit_ledger
+from rewards.selectors.audit import audit_ledger, ledger_lines
 from rewards.selectors.explanation import explain
 
 MOST_FOUND = 1000
+MOST_AUDITED = 1_000_000
+"""Lines that are audited while a page waits: more take longer than the web server lets it."""
 NATURAL_KEY = re.compile(r"(order|voucher|redeem|restore|adjust|review|referral|opening):.+")
 
 
@@ -111,7 +113,8 @@ class PointsTransactionAdmin(MemberRowsAdmin):
         """Check the ledger's equations for every member, on demand: it reads all of it."""
         if not request.user.is_superuser:
             raise PermissionDenied
-        report = audit_ledger() if request.method == "POST" else None
+        too_long = ledger_lines() > MOST_AUDITED
+        report = audit_ledger() if request.method == "POST" and not too_long else None
         return TemplateResponse(
             request,
             "admin/rewards/pointstransaction/audit.html",
@@ -120,6 +123,7 @@ class PointsTransactionAdmin(MemberRowsAdmin):
                 "opts": self.opts,
                 "title": "Ledger audit",
                 "report": report,
+                "too_long": too_long,
                 "ran_at": timezone.now(),
             },
         )

@@ -118,7 +118,11 @@ class PointsTransaction(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["user", "effective_at", "id"], name="history_of_a_member"),
+            models.Index(
+                fields=["user", "effective_at", "id"],
+                include=["lifetime_points", "related"],
+                name="history_and_rolling_year",
+            ),
             models.Index(fields=["-effective_at", "-id"], name="newest_lines"),
             models.Index(fields=["related"], name="lines_that_take_back", condition=Q(related__isnull=False)),
             models.Index(

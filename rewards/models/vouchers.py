@@ -70,6 +70,9 @@ class UserVoucher(Stamped):
         indexes = [
             models.Index(fields=["expires_at"], name="vouchers_to_expire", condition=Q(status="available")),
             models.Index(fields=["-created_at", "-id"], name="newest_vouchers"),
+            models.Index(
+                fields=["-created_at", "-id"], name="newest_held_vouchers", condition=Q(status="reserved")
+            ),
         ]
 
     def __str__(self) -> str:
