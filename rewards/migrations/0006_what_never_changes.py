@@ -7,7 +7,7 @@ from core.append_only import refuse_removal, refuse_rewriting
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rewards", "0004_points_at_checkout"),
+        ("rewards", "0005_long_tables"),
         ("core", "0003_refusals_name_themselves"),
     ]
 
