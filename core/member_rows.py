@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from core.admin import ReadOnly
-from core.admin_lists import CappedPaginator
+from core.long_lists import CappedPaginator
 from core.member_search import SEARCH_HELP, members_called
 
 

@@ -15,6 +15,7 @@ from accounts.services.blocking import set_active
 from accounts.services.sessions import end_all_sessions
 from core import audit, outbox
 from core.contracts import Actor
+from core.long_lists import CappedPaginator
 
 
 class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
@@ -59,7 +60,9 @@ class MemberAdmin(UserAdmin):  # type: ignore[type-arg]
     search_fields = ("username", "email", "phone", "external_id", "first_name", "last_name")
     search_help_text = "Username, e-mail, phone, external id or name."
     ordering = ("-id",)
+    paginator = CappedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     actions = ("block", "unblock")
     readonly_fields = (
         "external_id",

@@ -7,6 +7,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from core.contracts import Actor
 from core.errors import DomainError
+from core.long_lists import CappedPaginator, EveryPeriod
 from orders.admin.forms import MoveForm, ReturnForm
 from orders.admin.inlines import ItemInline, ReturnInline, StepInline
 from orders.models import Order
@@ -39,7 +41,9 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     date_hierarchy = "placed_at"
     search_fields = ("number__startswith",)
     search_help_text = "The beginning of a number or a username, or a whole e-mail."
+    paginator = CappedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     change_form_template = "admin/orders/order/change_form.html"
     inlines = (ItemInline, StepInline, ReturnInline)
     actions = ("mark_paid", "start_processing", "mark_shipped", "mark_delivered")
@@ -71,6 +75,9 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def total_with_currency(self, order: Order) -> str:
         return f"{'R' if order.currency == 'ZAR' else order.currency} {order.total:,.2f}"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        return EveryPeriod(Order)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
@@ -78,7 +85,11 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         term = search_term.strip()
         if not term:
             return queryset, False
-        members = get_user_model().objects.filter(Q(username__startswith=term) | Q(email=term))
+        members = (
+            get_user_model()
+            .objects.alias(lower_email=Lower("email"))
+            .filter(Q(username__startswith=term) | Q(lower_email=term.lower()))
+        )
         # Members first, as ids: an OR across a join reads both tables whole.
         user_ids = list(members.values_list("pk", flat=True)[:1000])
         return queryset.filter(Q(number__startswith=term) | Q(user_id__in=user_ids)), False

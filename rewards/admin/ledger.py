@@ -15,7 +15,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from core.admin_lists import EveryPeriod
+from core.long_lists import EveryPeriod
 from core.member_rows import MemberRowsAdmin
 from core.member_search import whole_number
 from core.shown import moment
@@ -23,10 +23,12 @@ from orders.contracts import SHOP
 from orders.facade import order_ids, order_members
 from rewards.admin.shown import member_link
 from rewards.models import PointsTransaction, UserVoucher
-from rewards.selectors.audit import audit_ledger
+from rewards.selectors.audit import audit_ledger, ledger_lines
 from rewards.selectors.explanation import explain
 
 MOST_FOUND = 1000
+MOST_AUDITED = 1_000_000
+"""Lines that are audited while a page waits: more take longer than the web server lets it."""
 NATURAL_KEY = re.compile(r"(order|voucher|redeem|restore|adjust|review|referral|opening):.+")
 
 
@@ -112,7 +114,8 @@ class PointsTransactionAdmin(MemberRowsAdmin):
         """Check the ledger's equations for every member, on demand: it reads all of it."""
         if not request.user.is_superuser:
             raise PermissionDenied
-        report = audit_ledger() if request.method == "POST" else None
+        too_long = ledger_lines() > MOST_AUDITED
+        report = audit_ledger() if request.method == "POST" and not too_long else None
         return TemplateResponse(
             request,
             "admin/rewards/pointstransaction/audit.html",
@@ -121,6 +124,7 @@ class PointsTransactionAdmin(MemberRowsAdmin):
                 "opts": self.opts,
                 "title": "Ledger audit",
                 "report": report,
+                "too_long": too_long,
                 "ran_at": timezone.now(),
             },
         )

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core import rights
 from core.models import Stamped
 from rewards.models.programme import BenefitType
 
@@ -42,6 +43,8 @@ class UserVoucher(Stamped):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
 
+    database_rights = rights.KEEP
+
     class Meta:
         db_table = "user_vouchers"
         ordering = ["-created_at", "-id"]
@@ -67,6 +70,9 @@ class UserVoucher(Stamped):
         indexes = [
             models.Index(fields=["expires_at"], name="vouchers_to_expire", condition=Q(status="available")),
             models.Index(fields=["-created_at", "-id"], name="newest_vouchers"),
+            models.Index(
+                fields=["-created_at", "-id"], name="newest_held_vouchers", condition=Q(status="reserved")
+            ),
         ]
 
     def __str__(self) -> str:

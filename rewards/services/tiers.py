@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.utils import timezone
+from django.db.models import Max, Min
 
 from core.outbox import publish_many
 from rewards.contracts import REJUDGE_TIERS
 from rewards.models import TierChange, UserPoints
-from rewards.rules import Tier, year_before
+from rewards.rules import Tier
 from rewards.selectors.programme import programme_rules
-from rewards.selectors.tier_basis import ROLLING_POINTS
+from rewards.selectors.tier_basis import BASIS, NO_POINTS, misplaced_members, rolling_points
 from rewards.services.posting import lock_accounts
 
 CHUNK = 1000
@@ -35,46 +35,36 @@ def update_tier(*, user_id: int, at: datetime) -> None:
 
 @transaction.atomic
 def rejudge_members(*, first: int, last: int, reason: str, quietly: bool, at: datetime) -> int:
-    """Move the members whose ids are in first..last (inclusive) that have an account; returns how many moved.
+    """Move the members whose ids are in first..last (inclusive) to their tiers; returns how many moved.
 
-    The tiers are read after the accounts are locked: see `services.posting.hold_judgements`.
+    Only those are locked who look misplaced. Whoever is in the right tier now is judged when their points
+    move, by the tiers as they then are: see `services.posting.hold_judgements`.
     """
-    members = list(
-        UserPoints.objects.filter(user_id__gte=first, user_id__lte=last).values_list("user_id", flat=True)
-    )
-    if not members:
+    misplaced = misplaced_members(programme_rules(), first=first, last=last, at=at)
+    if not misplaced:
         return 0
-    return lock_accounts(members, at=at).rejudge(reason=reason, quietly=quietly)
+    return lock_accounts(misplaced, at=at).rejudge(reason=reason, quietly=quietly)
 
 
 @transaction.atomic
 def schedule_rejudging(*, reason: str, quietly: bool) -> int:
-    """Publish the recalculation of all members, a message per chunk; returns how many chunks.
+    """Publish the recalculation of all members, a message per thousand ids; returns how many messages.
 
-    The outbox works the chunks off one by one, in a transaction each, and shows what is left.
+    The outbox works them off one by one, in a transaction each, and shows what is left. The accounts are not
+    looked at here: whoever changes a tier holds all postings up meanwhile.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT min(user_id), max(user_id)
-            FROM (SELECT user_id, (row_number() OVER (ORDER BY user_id) - 1) / %s AS chunk FROM user_points) p
-            GROUP BY chunk ORDER BY chunk
-            """,
-            [CHUNK],
-        )
-        chunks = cursor.fetchall()
+    ends = UserPoints.objects.aggregate(first=Min("user_id"), last=Max("user_id"))
+    if ends["first"] is None:
+        return 0
+    firsts = range(ends["first"], ends["last"] + 1, CHUNK)
     publish_many(
         REJUDGE_TIERS,
-        [{"first": first, "last": last, "reason": reason, "quietly": quietly} for first, last in chunks],
+        [
+            {"first": first, "last": first + CHUNK - 1, "reason": reason, "quietly": quietly}
+            for first in firsts
+        ],
     )
-    return len(chunks)
-
-
-_BASIS = {
-    "lifetime": "p.lifetime_points",
-    "current": "p.current_points",
-    "rolling_year": "greatest(coalesce(y.points, 0), 0)",
-}
+    return len(firsts)
 
 
 def preview_tiers(proposed: Sequence[Tier], *, at: datetime, basis: str | None = None) -> list[TierShift]:
@@ -85,16 +75,13 @@ def preview_tiers(proposed: Sequence[Tier], *, at: datetime, basis: str | None =
     """
     programme = programme_rules()
     present, wanted = programme.tier_basis, basis or programme.tier_basis
-    rolling, since = "(SELECT 0 AS user_id, 0 AS points WHERE false)", []
-    if "rolling_year" in (present, wanted):
-        start = year_before(at, timezone.get_default_timezone())
-        rolling, since = f"({ROLLING_POINTS})", [start, start]
+    rolling, since = rolling_points(at) if "rolling_year" in (present, wanted) else (NO_POINTS, [])
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT width_bucket({_BASIS[present]}, %s::bigint[]) AS was,
-                   width_bucket({_BASIS[wanted]}, %s::bigint[]) AS will, count(*)
-            FROM user_points p LEFT JOIN {rolling} y ON y.user_id = p.user_id
+            SELECT width_bucket({BASIS[present]}, %s::bigint[]) AS was,
+                   width_bucket({BASIS[wanted]}, %s::bigint[]) AS will, count(*)
+            FROM user_points p LEFT JOIN ({rolling}) y ON y.user_id = p.user_id
             GROUP BY was, will ORDER BY was, will
             """,  # noqa: S608  the expressions are our own
             [[tier.min_points for tier in programme.tiers], [tier.min_points for tier in proposed], *since],

@@ -131,7 +131,7 @@ def take_back_voucher(*, voucher_id: str, reason: str, actor: Actor, at: datetim
     return voucher
 
 
-def expire_vouchers(*, at: datetime, chunk: int = 5000) -> int:
+def expire_vouchers(*, at: datetime, chunk: int = 1000) -> int:
     """Write `expired` on available vouchers past their date, a chunk a transaction; returns how many."""
     total = 0
     while True:

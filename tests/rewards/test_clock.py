@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from rewards.models import PointLot, PointsTransaction, UserVoucher
+from rewards.models import PointLot, PointsTransaction, UserPoints, UserVoucher
 from rewards.selectors.balance import balance, expiring
 from rewards.services.clock import expire_points, mature_points
 from rewards.services.redemption import InsufficientPoints, redeem_option
@@ -141,3 +141,27 @@ def test_a_voucher_let_go_after_its_date_gets_the_programmes_days_anew():
         day(32).replace(hour=0),
         day(131).replace(hour=0),
     )
+
+
+def test_the_jobs_walk_from_slice_to_slice_and_lots_of_one_moment_stay_together(monkeypatch):
+    monkeypatch.setattr("rewards.services.clock.SLICE", 2)
+    monkeypatch.setattr("rewards.services.clock.CHUNK", 1)
+    set_programme(hold_days=5, points_valid_months=1)
+    for start in (0, 0, 0, 1, 2, 2, 3):
+        deliver_order(make_member(), 1000, at=day(start))
+    assert mature_points(at=day(8)) == 7
+    assert expire_points(at=day(60)) == 7
+    assert PointLot.objects.filter(remaining__gt=0).count() == 0
+    assert_clean_books()
+
+
+def test_a_member_whose_posting_fails_is_passed_and_keeps_nobody_waiting(monkeypatch):
+    monkeypatch.setattr("rewards.services.clock.SLICE", 1)
+    set_programme(points_valid_months=1)
+    members = [make_member() for _ in range(3)]
+    for number, member in enumerate(members):
+        deliver_order(member, 1000, at=day(number))
+    UserPoints.objects.filter(user=members[1]).update(current_points=0)  # 100 less are not allowed
+    assert expire_points(at=day(60)) == 2
+    left = PointLot.objects.filter(remaining__gt=0).values_list("user_id", flat=True)
+    assert list(left) == [members[1].pk]

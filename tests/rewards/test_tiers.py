@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from core import outbox
@@ -12,7 +13,7 @@ from rewards.contracts import TIER_UPGRADED
 from rewards.models import LoyaltyTier, Programme, TierChange, UserPoints
 from rewards.rules import Tier
 from rewards.services.settings import delete_setting, save_setting
-from rewards.services.tiers import TierShift, preview_tiers, update_tier
+from rewards.services.tiers import TierShift, preview_tiers, rejudge_members, update_tier
 from rewards.tasks import recalculate_rolling_tiers
 from tests.rewards.ledger import day, deliver_order, make_member, return_pieces, set_programme
 
@@ -106,6 +107,55 @@ def test_the_recalculation_goes_in_chunks_each_a_message(monkeypatch):
     assert OutboxMessage.objects.filter(subscriber="rewards.tiers").count() == 3
     outbox.deliver("rewards.tiers")
     assert {UserPoints.objects.get(user=member).tier.name for member in members} == {"Silver"}
+
+
+def rejudge(members, at):
+    ids = sorted(member.pk for member in members)
+    return rejudge_members(first=ids[0], last=ids[-1], reason="period", quietly=True, at=at)
+
+
+@pytest.mark.parametrize("basis", ["lifetime", "rolling_year", "current"])
+def test_a_recalculation_locks_only_who_moves(basis):
+    set_programme(tier_basis=basis)
+    earned = [make_member() for _ in range(3)]
+    for member in earned:
+        deliver_order(member, 12000, at=timezone.now())
+    misplaced = earned[1]
+    UserPoints.objects.filter(user=misplaced).update(tier=LoyaltyTier.objects.get(name="Gold"))
+
+    def locked():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT user_id, xmax::text <> '0' FROM user_points ORDER BY user_id")
+            return dict(cursor.fetchall())
+
+    before = locked()
+    assert rejudge(earned, timezone.now()) == 1
+    assert moves(misplaced)[-1] == ("Gold", "Silver", 1200, "period")
+    after = locked()
+    assert [after[member.pk] == before[member.pk] for member in (earned[0], earned[2])] == [True, True]
+    assert rejudge(earned, timezone.now()) == 0
+
+
+def test_by_spendable_points_a_recalculation_moves_those_whose_expiry_no_job_has_posted():
+    set_programme(tier_basis="current", points_valid_months=1)
+    members = [make_member(), make_member()]
+    for number, member in enumerate(members):
+        deliver_order(member, 12000, at=day(30 * number))
+    assert [moves(member)[-1][1] for member in members] == ["Silver", "Silver"]
+    assert rejudge(members, day(40)) == 1
+    assert moves(members[0])[-1] == ("Silver", "Bronze", 0, "period")
+
+
+def test_a_return_within_the_year_of_what_was_earned_before_it_takes_nothing_from_the_year():
+    set_programme(tier_basis="rolling_year")
+    member = make_member()
+    now = timezone.now()
+    old = deliver_order(member, 30000, at=now - timedelta(days=400), qty=2)
+    deliver_order(member, 12000, at=now - timedelta(days=10))
+    return_pieces(old, 1, at=now - timedelta(days=5))
+    UserPoints.objects.update(tier=None)
+    assert rejudge([member], now) == 1
+    assert moves(member)[-1] == (None, "Silver", 1200, "period")
 
 
 def test_a_changed_name_moves_nobody_and_an_unchanged_save_leaves_no_trace():

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from core import long_lists
 from core.contracts import SYSTEM
 from orders.models import Order
-from rewards.admin import paging
 from rewards.models import PointsTransaction, UserPoints
 from rewards.services.adjustment import adjust_points
 from rewards.services.redemption import redeem_option
@@ -136,7 +137,7 @@ def test_a_restoration_says_where_the_points_went(boss):
 
 
 def test_counting_stops_at_a_limit_and_says_so(boss, shopper, monkeypatch):
-    monkeypatch.setattr(paging, "MOST_COUNTED", 2)
+    monkeypatch.setattr(long_lists, "MOST_COUNTED", 2)
     assert "more than 2 points transactions" in text(boss.get(LIST))
 
 
@@ -148,6 +149,16 @@ def test_the_audit_runs_when_asked_and_names_who_is_wrong(boss, shopper):
     broken = text(boss.post(f"{LIST}audit/"))
     assert "The books are not right" in broken
     assert f"current + pending - debt = sum of ledger points 1 {shopper.pk}" in broken
+
+
+def test_a_ledger_too_long_for_a_page_is_left_to_the_command(boss, shopper, monkeypatch):
+    monkeypatch.setattr("rewards.admin.ledger.MOST_AUDITED", 0)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE points_transactions")
+    for page in (boss.get(f"{LIST}audit/"), boss.post(f"{LIST}audit/")):
+        assert "an operator runs manage.py audit_ledger" in text(page)
+        assert "Check the ledger" not in page.content.decode()
+        assert "The books are" not in text(page)
 
 
 def test_the_audit_is_for_superusers(staff):

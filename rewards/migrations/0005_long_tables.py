@@ -1,0 +1,29 @@
+"""What counts in a rolling year is read from an index without the lines; the few held vouchers have their own."""
+
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("rewards", "0004_points_at_checkout")]
+
+    operations = [
+        AddIndexConcurrently(
+            model_name="pointstransaction",
+            index=models.Index(
+                fields=["user", "effective_at", "id"],
+                include=("lifetime_points", "related"),
+                name="history_and_rolling_year",
+            ),
+        ),
+        RemoveIndexConcurrently(model_name="pointstransaction", name="history_of_a_member"),
+        AddIndexConcurrently(
+            model_name="uservoucher",
+            index=models.Index(
+                fields=["-created_at", "-id"],
+                name="newest_held_vouchers",
+                condition=models.Q(status="reserved"),
+            ),
+        ),
+    ]
