@@ -112,9 +112,8 @@ def _offered_option(book: Book, account: Account, option_id: str) -> RedemptionO
     option = RedemptionOption.objects.select_related("min_tier").filter(pk=option_id, is_active=True).first()
     if option is None:
         raise OptionNotOffered("There is no such option.", redemption_option_id=option_id)
-    tier = rules.tier_for(
-        basis_points([account], book.programme, at=book.at)[account.user_id], book.programme.tiers
-    )
+    basis = basis_points([account], book.programme, at=account.clock)[account.user_id]
+    tier = rules.tier_for(basis, book.programme.tiers)
     if refusal(option, tier=tier, current_points=account.current) is Refusal.TIER_TOO_LOW:
         raise OptionNotOffered(
             f"{option.name} needs the tier {option.min_tier}.", redemption_option_id=option_id
@@ -131,7 +130,7 @@ def _voucher(book: Book, account: Account, option: RedemptionOption) -> UserVouc
         value=option.value,
         category_id=option.category_id,
         expires_at=rules.expires_after_days(
-            book.at, book.programme.voucher_valid_days, timezone.get_default_timezone()
+            account.clock, book.programme.voucher_valid_days, timezone.get_default_timezone()
         ),
-        created_at=book.at,
+        created_at=account.clock,
     )
