@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import hypothesis
@@ -17,10 +18,10 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.rewards.machine import Ledger
+from tests.rewards.lives import Ledger
 
 SECONDS, SEED, TELL = "PROVE_SECONDS", "PROVE_SEED", "PROVE_TELL"
-STEPS = 30
+STEPS = 40
 EXAMPLES = 20
 _ROLLED_BACK = (
     "user_points, points_transactions, point_lots, lot_allocations, user_vouchers, core_outboxmessage,"
@@ -75,12 +76,22 @@ def prove(seconds: float, seed: int | None = None) -> list[Search]:
         with connection.cursor() as cursor:
             cursor.execute(f"VACUUM {_ROLLED_BACK}")  # else each batch reads past the rows of all before it
     failed = [one for one in done if one.error]
-    steps, examples = sum(one.steps for one in done), sum(one.examples for one in done)
-    print(
-        f"\n{steps} steps, {examples} examples, {len(failed)} failures in {time.monotonic() - start:.0f} s"
-        f" ({steps / sum(one.seconds for one in done):.1f} steps/s)"
-    )
+    print(f"\n{told(done)}, {len(failed)} failures in {time.monotonic() - start:.0f} s")
     return failed
+
+
+def find(*, seed: int, shorten: bool, batches: int = 50) -> list[Search]:
+    """Search from this seed on until something is found, or not in so many batches."""
+    done: list[Search] = []
+    while len(done) < batches and not (done and done[-1].error):
+        done.append(search(seed=seed + len(done), shorten=shorten))
+    return done
+
+
+def told(done: Sequence[Search]) -> str:
+    steps, seconds = sum(one.steps for one in done), sum(one.seconds for one in done)
+    examples = sum(one.examples for one in done)
+    return f"{steps} steps, {examples} examples, {seconds:.1f} s of searching ({steps / seconds:.0f} steps/s)"
 
 
 def main() -> int:
