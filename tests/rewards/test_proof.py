@@ -31,5 +31,5 @@ def test_mistake_planted(mistake, monkeypatch):
     done = find(seed=secrets.randbits(32) if tell else 2, shorten=tell)
     if tell:
         print(f"\n{mistake}: found after {told(done)}\n{done[-1].story}")
-    # What a service raises of its own accord, the database's refusals too, is found; a slip of the proof is not.
+    # What a service raises by itself, the database's refusals too, is found; a slip of the proof is not.
     assert isinstance(done[-1].error, AssertionError | DatabaseError), done[-1].story
