@@ -8,7 +8,8 @@ from django.db import DatabaseError
 
 from tests.rewards.machine import World
 from tests.rewards.planted import PLANTED
-from tests.rewards.prove import SECONDS, SEED, TELL, find, prove, told
+from tests.rewards.prove import SECONDS, SEED, TELL
+from tests.rewards.search import find, prove, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,5 +32,5 @@ def test_mistake_planted(mistake, monkeypatch):
     done = find(seed=secrets.randbits(32) if tell else 2, shorten=tell)
     if tell:
         print(f"\n{mistake}: found after {told(done)}\n{done[-1].story}")
-    # What a service raises by itself, the database's refusals too, is found; a slip of the proof is not.
+    # That the two differ, or that the database refuses, is a finding; a slip of the proof itself is none.
     assert isinstance(done[-1].error, AssertionError | DatabaseError), done[-1].story
