@@ -10,7 +10,7 @@ from config.embedded import provide_or_exit
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
-class _App(Celery):  # type: ignore[misc]  # it has no types
+class _App(Celery):
     def connection_for_read(self, url: str | None = None, **options: Any) -> Any:
         """Let a worker wait for a Redis that is slow: who publishes must not.
 
