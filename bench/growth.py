@@ -27,7 +27,7 @@ YARDSTICK = 10_000
 MANY, FEW = 50_000, 300
 CONNECTIONS = 2
 """One a core: more would measure how they wait for each other."""
-SECONDS = 6.0
+SECONDS = 5.0
 SCRIPT = Path(__file__).with_suffix(".lua")
 REDEEM = "/api/v1/rewards/redeem/"
 REDEEM_BODY = json.dumps({"redemption_option_id": "penny", "points_to_redeem": 1})
@@ -110,7 +110,7 @@ class Growth:
                     file = services.data_dir / f"calls-{number}-{len(found)}.txt"
                     file.write_text("\n".join(callers[part]) + "\n")
                     measure = _Measure(url, f"http://127.0.0.1:{port}{part.path}", file, part)
-                    measure(seconds=2)  # connections and plans
+                    measure.load(seconds=1)  # connections and plans
                     found.append(Contender(name, measure, part=part.name))
             yield found
 
@@ -122,14 +122,20 @@ class _Measure:
     file: Path
     part: _Part
 
-    def __call__(self, seconds: float = SECONDS) -> Sample:
-        """Return the median time in ms, and the blocks that a request read from outside of PostgreSQL."""
-        before = _blocks_read(self.database_url)
+    def __call__(self) -> Sample:
+        """Return the median time in ms, blocks that a request read from outside, and bytes that it logged."""
+        before = _counts(self.database_url)
+        sample = self.load(SECONDS)
+        time.sleep(1.2)  # idle sessions tell what they did once a second
+        blocks, wal = (
+            round((after - earlier) / sample.details["requests"], 1)
+            for earlier, after in zip(before, _counts(self.database_url), strict=True)
+        )
+        return Sample(sample.details["p50_ms"], {**sample.details, "blocks_read": blocks, "wal_bytes": wal})
+
+    def load(self, seconds: float) -> Sample:
         arguments = [str(self.file), self.part.method, self.part.body]
-        sample = load(self.url, SCRIPT, arguments, connections=CONNECTIONS, seconds=seconds)
-        time.sleep(1.5)  # idle sessions tell what they did once a second
-        read = (_blocks_read(self.database_url) - before) / sample.details["requests"]
-        return Sample(sample.details["p50_ms"], {**sample.details, "blocks_read": round(read, 2)})
+        return load(self.url, SCRIPT, arguments, connections=CONNECTIONS, seconds=seconds)
 
 
 def offer_penny(url: str) -> None:
@@ -180,6 +186,13 @@ def rows(url: str, sql: str, values: dict[str, Any] | None = None) -> list[tuple
         session.close()
 
 
-def _blocks_read(url: str) -> float:
-    ((read,),) = rows(url, "SELECT blks_read FROM pg_stat_database WHERE datname = current_database()")
-    return float(read)
+def _counts(url: str) -> tuple[float, float]:
+    """Return the blocks that were read in this database, and the bytes that the server logged, so far."""
+    ((blocks, wal),) = rows(
+        url,
+        """
+        SELECT blks_read::float8, pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8
+        FROM pg_stat_database WHERE datname = current_database()
+        """,
+    )
+    return blocks, wal

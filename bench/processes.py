@@ -1,4 +1,4 @@
-"""What programs take of the machine, from Linux's /proc: memory, and time on the processors."""
+"""Who started whom, and what programs take of the machine, from Linux's /proc."""
 
 import os
 from collections import defaultdict
@@ -36,14 +36,25 @@ def cpu_seconds(pid: int) -> float:
     return ticks / _TICKS
 
 
+def children(pid: int | None) -> list[int]:
+    """Return the living children of a process, in the order of their ids; none of None."""
+    found = []
+    for folder in _PROC.glob("[0-9]*") if pid is not None else ():
+        with suppress(OSError, ValueError):
+            state, parent = _stat(int(folder.name))[:2]
+            if int(parent) == pid and state != "Z":
+                found.append(int(folder.name))
+    return sorted(found)
+
+
 def _with_descendants(pid: int) -> list[int]:
-    children: defaultdict[int, list[int]] = defaultdict(list)
+    below: defaultdict[int, list[int]] = defaultdict(list)
     for folder in _PROC.glob("[0-9]*"):
         with suppress(OSError):
-            children[int(_stat(int(folder.name))[1])].append(int(folder.name))
+            below[int(_stat(int(folder.name))[1])].append(int(folder.name))
     found = [pid]
     for one in found:
-        found += children[one]
+        found += below[one]
     return found
 
 

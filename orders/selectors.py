@@ -13,6 +13,23 @@ from orders.models import Order, OrderItem, OrderReturn
 from orders.rules import Status
 
 
+def shops() -> list[str]:
+    """Return the names of the shops that have orders, stepping through their index from one to the next."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE step AS (
+                SELECT min(shop) AS shop FROM orders
+                UNION ALL
+                SELECT (SELECT min(o.shop) FROM orders o WHERE o.shop > step.shop)
+                FROM step WHERE shop IS NOT NULL
+            )
+            SELECT shop FROM step WHERE shop IS NOT NULL
+            """
+        )
+        return [shop for (shop,) in cursor.fetchall()]
+
+
 def earning_bases(order_ids: Iterable[int]) -> list[EarningBasis]:
     """Return what each delivered order may earn on, by ascending id; the others are left out. One statement.
 

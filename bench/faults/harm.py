@@ -8,13 +8,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg2
+
 from bench.faults.plan import Fault, Kind
+from bench.processes import children
 from bench.services import Import, ProgramFailed, Services, Worker
 from bench.web import Web
 
 _START_AGAIN_SECONDS = 0.5
 _IMPORT_REST_SECONDS = 2.0
 _MOST_IMPORTS = 200
+_WORK_SECONDS = 1.0
+_SOME_MESSAGE = "SELECT FROM core_outboxmessage WHERE due_at <= now() LIMIT 1"
 
 Undo = Callable[[], None]
 
@@ -34,19 +39,19 @@ class Victims:
         """Do a fault; return what ends it, None where it is over at once."""
         dice = random.Random(fault.dice)
         harm = {
-            Kind.WEB_PROCESS_KILLED: lambda: _kill(_one(_children(self._web.pid), dice)),
+            Kind.WEB_PROCESS_KILLED: lambda: _kill(_one(children(self._web.pid), dice)),
             Kind.WEB_MASTER_KILLED: lambda: _kill(self._web.pid),
-            Kind.WORKER_CHILD_KILLED: lambda: _kill(_one(_children(self._worker.pid), dice)),
-            Kind.WORKER_KILLED: lambda: _kill(self._worker.pid),
+            Kind.WORKER_CHILD_KILLED: lambda: self._kill_at_work(_one(children(self._worker.pid), dice)),
+            Kind.WORKER_KILLED: lambda: self._kill_at_work(self._worker.pid),
             Kind.IMPORTER_KILLED: self._kill_importer,
             Kind.POSTGRES_RESTARTED: lambda: os.kill(self._services.postmaster(), signal.SIGQUIT),
             Kind.POSTGRES_SESSION_KILLED: lambda: _kill(_one(self._sessions(), dice)),
             Kind.REDIS_EMPTIED: self._services.empty_redis,
             Kind.REDIS_STOPPED: self._stop_redis,
-            Kind.WEB_PAUSED: lambda: self._pause(_some(_children(self._web.pid), dice, most=1)),
+            Kind.WEB_PAUSED: lambda: self._pause(_some(children(self._web.pid), dice, most=1)),
             Kind.WORKER_PAUSED: lambda: self._pause(_some(_family(self._worker.pid), dice, most=1)),
             Kind.POSTGRES_PAUSED: lambda: self._pause(_some(self._sessions(), dice)),
-            Kind.REDIS_PAUSED: lambda: self._pause(_children(self._services.supervisor("redis"))),
+            Kind.REDIS_PAUSED: lambda: self._pause(children(self._services.supervisor("redis"))),
         }[fault.kind]
         return harm()
 
@@ -54,11 +59,11 @@ class Victims:
         """Say whether there is somebody to suffer a fault: programs may be on their way up."""
         match fault.kind:
             case Kind.WEB_PROCESS_KILLED | Kind.WEB_PAUSED:
-                return bool(_children(self._web.pid))
+                return bool(children(self._web.pid))
             case Kind.WEB_MASTER_KILLED:
                 return self._web.pid is not None
             case Kind.WORKER_CHILD_KILLED | Kind.WORKER_PAUSED:
-                return bool(_children(self._worker.pid))
+                return bool(children(self._worker.pid))
             case Kind.WORKER_KILLED:
                 return self._worker.pid is not None
             case Kind.IMPORTER_KILLED:
@@ -70,7 +75,7 @@ class Victims:
             case Kind.POSTGRES_RESTARTED:
                 return self._has_postmaster()
             case _:
-                return bool(_children(self._services.supervisor("redis")))
+                return bool(children(self._services.supervisor("redis")))
 
     def look_after(self) -> None:
         """Start again what has ended, half a second later; start the next import when one is through.
@@ -118,6 +123,14 @@ class Victims:
         del self._ended_at[name]
         return True
 
+    def _kill_at_work(self, pid: int | None) -> None:
+        """Kill a worker when there is something to deliver, or after a second."""
+        until = time.monotonic() + _WORK_SECONDS
+        with suppress(psycopg2.Error):
+            while time.monotonic() < until and not self._services.statement(_SOME_MESSAGE):
+                time.sleep(0.01)
+        _kill(pid)
+
     def _kill_importer(self) -> None:
         self._imports[0].kill()
 
@@ -125,7 +138,7 @@ class Victims:
         supervisor = self._services.supervisor("redis")
         self._services.empty_redis()
         self._pause([supervisor])  # it would start Redis again at once
-        for pid in _children(supervisor):
+        for pid in children(supervisor):
             _kill(pid)
         return self.wake
 
@@ -138,7 +151,7 @@ class Victims:
     def _sessions(self) -> list[int]:
         """The processes of PostgreSQL that serve clients."""
         with suppress(OSError):
-            return [pid for pid in _children(self._services.postmaster()) if "[local]" in _title(pid)]
+            return [pid for pid in children(self._services.postmaster()) if "[local]" in _title(pid)]
         return []
 
     def _has_postmaster(self) -> bool:
@@ -148,19 +161,8 @@ class Victims:
         return False
 
 
-def _children(pid: int | None) -> list[int]:
-    """The living children of a process, in the order of their ids."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*") if pid is not None else ():
-        with suppress(OSError, ValueError):
-            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state != "Z":
-                found.append(int(folder.name))
-    return sorted(found)
-
-
 def _family(pid: int | None) -> list[int]:
-    return [*([pid] if pid is not None else []), *_children(pid)]
+    return [*([pid] if pid is not None else []), *children(pid)]
 
 
 def _one(pids: list[int], dice: random.Random) -> int | None:

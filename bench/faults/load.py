@@ -340,7 +340,10 @@ def _passes(attempt: Attempt) -> bool:
 
 
 class Probe(threading.Thread):
-    """Asks again and again whether something works."""
+    """Asks again and again whether something works, each time over a new connection.
+
+    A web process whose master was killed goes on with the connections that it has, and takes no new ones.
+    """
 
     def __init__(self, name: str, port: int, setup: Setup, record: Record, *, timeout: float) -> None:
         super().__init__(name=name, daemon=True)
@@ -363,6 +366,7 @@ class Probe(threading.Thread):
                 number += 1
                 if self._works(number):
                     self.worked.append((began, self._record.now()))
+                self._line.close()
                 time.sleep(0.1)
         except BaseException as failure:  # the main thread tells of it
             self.failure = failure

@@ -20,8 +20,10 @@ from orders.admin.forms import MoveForm, ReturnForm
 from orders.admin.inlines import ItemInline, ReturnInline, StepInline
 from orders.models import Order
 from orders.rules import RETURNABLE, Status, moves_from
+from orders.selectors import shops
 from orders.services.staff import move_order_by_hand, return_lines_by_hand
 
+MOST_FOUND = 1000
 MOVE_LABELS = {
     Status.PAID: "Mark as paid",
     Status.PROCESSING: "Start processing",
@@ -31,13 +33,25 @@ MOVE_LABELS = {
 }
 
 
+class ShopFilter(admin.SimpleListFilter):
+    title = "shop"
+    parameter_name = "shop"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(shop, shop) for shop in shops()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        shop = self.value()
+        return queryset if shop is None else queryset.filter(shop=shop)
+
+
 @admin.register(Order)
 class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Orders are made by the shop; here they are read, moved by the table of steps, and returned."""
 
     list_display = ("number", "shop", "user", "status", "total_with_currency", "placed_at", "delivered_at")
     list_select_related = ("user",)
-    list_filter = ("status", "shop")
+    list_filter = ("status", ShopFilter)
     date_hierarchy = "placed_at"
     search_fields = ("number__startswith",)
     search_help_text = "The beginning of a number or a username, or a whole e-mail."
@@ -90,9 +104,11 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             .objects.alias(lower_email=Lower("email"))
             .filter(Q(username__startswith=term) | Q(lower_email=term.lower()))
         )
-        # Members first, as ids: an OR across a join reads both tables whole.
-        user_ids = list(members.values_list("pk", flat=True)[:1000])
-        return queryset.filter(Q(number__startswith=term) | Q(user_id__in=user_ids)), False
+        # As ids, up to a thousand: an OR across a join reads both tables whole, and numbers begin alike.
+        user_ids = list(members.values_list("pk", flat=True)[:MOST_FOUND])
+        numbered = Order.objects.order_by().filter(number__startswith=term)
+        order_ids = list(numbered.values_list("pk", flat=True)[:MOST_FOUND])
+        return queryset.filter(Q(pk__in=order_ids) | Q(user_id__in=user_ids)), False
 
     # --- read-only -----------------------------------------------------------------------------------------
 

@@ -18,10 +18,11 @@ class TierChangeAdmin(MemberRowsAdmin):
     list_select_related = ("user", "from_tier", "to_tier")
     list_filter = ("reason", "to_tier")
     ordering = ("-id",)
+    sortable_by = ("when",)
     fields = ("when", "member", "from_tier", "to_tier", "points", "reason")
     nothing_yet = "No member has moved between tiers yet."
 
-    @admin.display(description="when", ordering="created_at")
+    @admin.display(description="when", ordering="id")
     def when(self, change: TierChange) -> str:
         return moment(change.created_at)
 

@@ -52,6 +52,7 @@ class UserVoucherAdmin(MemberRowsAdmin):
     list_display = ("code", "member", "worth", "status_now", "until", "redeemed")
     list_select_related = ("user",)
     list_filter = (StatusFilter, "type")
+    sortable_by = ("redeemed",)
     search_help_text = (
         "The beginning of a code, a username or an external id; a whole e-mail, phone number or member id."
     )

@@ -1,4 +1,8 @@
-"""What counts in a rolling year is read from an index without the lines; the few held vouchers have their own."""
+"""Indices for long tables.
+
+What counts in a rolling year is read from the index of histories, without the lines; every type of line but the
+two that are most of them, and vouchers that an order holds, are found and their first and last without a scan.
+"""
 
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
@@ -18,6 +22,15 @@ class Migration(migrations.Migration):
             ),
         ),
         RemoveIndexConcurrently(model_name="pointstransaction", name="history_of_a_member"),
+        AddIndexConcurrently(
+            model_name="pointstransaction",
+            index=models.Index(
+                fields=["transaction_type", "-effective_at", "-id"],
+                name="rarer_lines",
+                condition=~models.Q(transaction_type__in=["earned", "redeemed"]),
+            ),
+        ),
+        RemoveIndexConcurrently(model_name="pointstransaction", name="rare_lines"),
         AddIndexConcurrently(
             model_name="uservoucher",
             index=models.Index(

@@ -127,8 +127,8 @@ class PointsTransaction(models.Model):
             models.Index(fields=["related"], name="lines_that_take_back", condition=Q(related__isnull=False)),
             models.Index(
                 fields=["transaction_type", "-effective_at", "-id"],
-                name="rare_lines",
-                condition=Q(transaction_type__in=["adjusted", "opening", "restored"]),
+                name="rarer_lines",
+                condition=~Q(transaction_type__in=["earned", "redeemed"]),
             ),
         ]
 

@@ -114,7 +114,8 @@ def _offered_option(book: Book, account: Account, option_id: str) -> RedemptionO
     book.programme = programme
     if option is None:
         raise OptionNotOffered("There is no such option.", redemption_option_id=option_id)
-    tier = rules.tier_for(basis_points([account], programme, at=book.at)[account.user_id], programme.tiers)
+    basis = basis_points([account], programme, at=account.clock)[account.user_id]
+    tier = rules.tier_for(basis, programme.tiers)
     needed = programme.tier(option.min_tier_id)
     why_not = refusal(option, needed, tier=tier, current_points=account.current)
     if needed is not None and why_not is Refusal.TIER_TOO_LOW:
@@ -131,7 +132,7 @@ def _voucher(book: Book, account: Account, option: RedemptionOption) -> UserVouc
         value=option.value,
         category_id=option.category_id,
         expires_at=rules.expires_after_days(
-            book.at, book.programme.voucher_valid_days, timezone.get_default_timezone()
+            account.clock, book.programme.voucher_valid_days, timezone.get_default_timezone()
         ),
-        created_at=book.at,
+        created_at=account.clock,
     )

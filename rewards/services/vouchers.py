@@ -132,16 +132,22 @@ def take_back_voucher(*, voucher_id: str, reason: str, actor: Actor, at: datetim
 
 
 def expire_vouchers(*, at: datetime, chunk: int = 1000) -> int:
-    """Write `expired` on available vouchers past their date, a chunk a transaction; returns how many."""
-    total = 0
+    """Write `expired` on available vouchers past their date, a chunk a transaction; returns how many.
+
+    They are walked by their dates, and what was passed is not read again.
+    """
+    overdue = UserVoucher.objects.filter(status=Status.AVAILABLE, expires_at__lte=at)
+    rest, total = overdue, 0
     while True:
         with transaction.atomic():
             due = list(
-                UserVoucher.objects.filter(status=Status.AVAILABLE, expires_at__lte=at)
-                .order_by("expires_at")
+                rest.order_by("expires_at")
                 .select_for_update(skip_locked=True)
-                .values_list("pk", flat=True)[:chunk]
+                .values_list("pk", "expires_at")[:chunk]
             )
-            total += UserVoucher.objects.filter(pk__in=due).update(status=Status.EXPIRED, updated_at=at)
+            total += UserVoucher.objects.filter(pk__in=[pk for pk, _ in due]).update(
+                status=Status.EXPIRED, updated_at=at
+            )
         if len(due) < chunk:
             return total
+        rest = overdue.filter(expires_at__gte=due[-1][1])

@@ -219,12 +219,11 @@ def test_a_database_that_holds_anything_is_refused_and_left_alone(target, empty)
         assert rows("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(1,)]
 
 
-@pytest.mark.parametrize("part", [0.0, 0.3, 0.9])
-def test_a_damaged_file_leaves_the_database_empty(target, empty, part):
+@pytest.mark.parametrize("cut", [slice(0), slice(1000), slice(-100)], ids=["all", "most", "the last rows"])
+def test_a_damaged_file_leaves_the_database_empty(target, empty, cut):
     UserPoints.objects.create(user=make_member(), current_points=5)
     backup(target)
-    whole = target.read_bytes()
-    target.write_bytes(whole[: int(len(whole) * part)])
+    target.write_bytes(target.read_bytes()[cut])
     status, _, error = restore(target, empty)
     assert status == 1
     assert error.startswith("CommandError: Nothing was restored: pg_restore: ")
