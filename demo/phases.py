@@ -19,6 +19,7 @@ from catalog.contracts import CategoryRow, ProductRow
 from catalog.facade import approve_review, ensure_categories, ensure_products, reject_review, submit_review
 from core.contracts import Actor
 from core.errors import DomainError
+from demo.messages import tell_messages
 from demo.pricing import AppliedVoucher, delivered_order, priced_order
 from demo.seasons import DAY, SATURDAY
 from demo.shop import VISITOR, Adjustment, Order, Redemption, Return, Review, Shop, Step, Week, at
@@ -65,7 +66,7 @@ class Telling:
         phases: list[Phase] = [self._open]
         for week in self._shop.weeks:
             phases += self._week(week)
-        return [*phases, self._support, _catch_up]
+        return [*phases, self._support, self._messages, _catch_up]
 
     def _week(self, week: Week) -> list[Phase]:
         weekend = at(week.monday + SATURDAY * DAY, time.min)
@@ -91,6 +92,10 @@ class Telling:
     def _support(self) -> None:
         """Let members ask, and an agent answer."""
         tell_support(self._member_ids, self._shop.until.date())
+
+    def _messages(self) -> None:
+        """Give the member with a password a phone, and messages a second language."""
+        tell_messages(self._member_ids[VISITOR], at=self._shop.until)
 
     def _open(self) -> None:
         """Register the member with a password, then everybody and everything else."""

@@ -1,6 +1,8 @@
 """What other apps may call of notifications."""
 
 from notifications.kinds import register_kind
+from notifications.services.devices import register_device
 from notifications.services.notifying import notify, notify_many
+from notifications.services.templates import ensure_template
 
-__all__ = ["notify", "notify_many", "register_kind"]
+__all__ = ["ensure_template", "notify", "notify_many", "register_device", "register_kind"]

@@ -14,6 +14,7 @@ from config.embedded import ServiceFailed, data_directory, embedded_names, provi
 from config.embedded.provide import keep
 from config.run.children import Child
 from config.run.console import say
+from config.run.fakes import fake_firebase
 from config.run.preparing import Credentials, prepare
 from config.run.signals import StopRequested, StopSignals
 from config.run.welcome import welcome
@@ -38,7 +39,7 @@ def main() -> int:
         os.environ.setdefault("OTP_LOG_CODES", "1")
         with signals.obeyed_at_once():
             credentials = start_services()
-        children += programs(listener)
+        children += programs(listener) + fake_firebase(data_directory() / "logs")
         for child in children:
             child.start()
         address = f"http://{HOST}:{listener.getsockname()[1]}"

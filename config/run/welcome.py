@@ -2,6 +2,7 @@
 
 import secrets
 
+from config.embedded import data_directory
 from config.run.preparing import Credentials
 
 
@@ -16,6 +17,7 @@ MarketHub is running. Ctrl-C stops everything.
             login {credentials.admin}   password {password}
   Shop key  of the shop markethub (Authorization: Api-Key …):
             {credentials.shop_key}
+  Pushes    arrive in {data_directory() / "logs" / "fake-firebase.log"}
 {_calls(address, credentials)}"""
 
 

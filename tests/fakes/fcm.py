@@ -1,11 +1,12 @@
 """Firebase Cloud Messaging on loopback: an OAuth token endpoint and `messages:send` of HTTP v1.
 
-`python -m tests.fakes.fcm --port 9099` runs it by itself and writes a line for each push that arrives.
+`make run` starts it by itself where no credentials are set: it writes a line for each push that arrives.
 """
 
 import argparse
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections import Counter, defaultdict
@@ -44,7 +45,9 @@ class FakeFcm:
     """A server in a thread of its own. `said[address]` are answers for a device, each given once and the last
     one for ever; `accepted` counts by notification id, and `messages` has what came, in order."""
 
-    def __init__(self, port: int = 0, *, keep: bool = True, delay: float = 0.0) -> None:
+    def __init__(
+        self, listener: socket.socket | None = None, *, keep: bool = True, delay: float = 0.0
+    ) -> None:
         self.said: defaultdict[str, list[Said]] = defaultdict(list)
         self.accepted: Counter[str] = Counter()
         self.messages: list[dict[str, Any]] = []
@@ -54,7 +57,8 @@ class FakeFcm:
         self._keep, self._delay = keep, delay
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
-        self._port = port
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
+        self._port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         if not self._ready.wait(10):
@@ -90,9 +94,8 @@ class FakeFcm:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", self._port, limit=1 << 20)
+            asyncio.start_server(self._serve, sock=self._listener, limit=1 << 20)
         )
-        self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
         server.close()
@@ -168,8 +171,8 @@ def _http(status: int, body: bytes, retry_after: str = "") -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A fake of Firebase Cloud Messaging.")
-    parser.add_argument("--port", type=int, default=9099)
-    fake = FakeFcm(parser.parse_args().port)
+    parser.add_argument("--fd", type=int, required=True, help="a socket that listens")
+    fake = FakeFcm(socket.socket(fileno=parser.parse_args().fd))
     print(f"fake FCM at {fake.url}", flush=True)
     shown = 0
     while True:
