@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from config.run.children import Child
 
+TRIAL_PROJECT = "markethub-trial"
 _FIREBASE = ("FIREBASE_PROJECT_ID", "FIREBASE_CLIENT_EMAIL", "FIREBASE_PRIVATE_KEY")
 
 
@@ -26,7 +27,7 @@ def fake_firebase(logs: Path) -> list[Child]:
     listener.listen(128)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     os.environ.update(
-        FIREBASE_PROJECT_ID="markethub-trial",
+        FIREBASE_PROJECT_ID=TRIAL_PROJECT,
         FIREBASE_CLIENT_EMAIL="trial@markethub.invalid",
         FIREBASE_PRIVATE_KEY=_private_key(),
         FIREBASE_TOKEN_URL=f"{address}/token",

@@ -1,8 +1,10 @@
 """What `make run` prints when everything is up."""
 
+import os
 import secrets
 
 from config.embedded import data_directory
+from config.run.fakes import TRIAL_PROJECT
 from config.run.preparing import Credentials
 
 
@@ -17,8 +19,13 @@ MarketHub is running. Ctrl-C stops everything.
             login {credentials.admin}   password {password}
   Shop key  of the shop markethub (Authorization: Api-Key …):
             {credentials.shop_key}
-  Pushes    arrive in {data_directory() / "logs" / "fake-firebase.log"}
-{_calls(address, credentials)}"""
+{_pushes()}{_calls(address, credentials)}"""
+
+
+def _pushes() -> str:
+    if os.environ.get("FIREBASE_PROJECT_ID") != TRIAL_PROJECT:
+        return ""
+    return f"  Pushes    arrive in {data_directory() / 'logs' / 'fake-firebase.log'}\n"
 
 
 def _calls(address: str, credentials: Credentials) -> str:
