@@ -37,6 +37,9 @@ class Redeem:
     @contextmanager
     def contenders(self, services: Services) -> Iterator[Sequence[Contender]]:
         members = members_with_points(services, MEMBERS, points=POINTS)
+        # A connection keeps its plans of foreign keys; one made for an empty table reads it whole for ever.
+        self._pgbench(services, members)
+        services.statement("VACUUM ANALYZE")
         with ExitStack() as stack:
             ours = stack.enter_context(served(services, name="ours"))
             yardstick = stack.enter_context(served(services, **YARDSTICK))
@@ -82,9 +85,8 @@ class Redeem:
         """A yardstick that answers less would be too short."""
         answers = [answer_to(port, "POST", PATH, token, _BODY) for port in (ours, yardstick)]
         self._answered += len(answers)
-        expected = [POINTS - PRICE, POINTS - 2 * PRICE]
-        if [answer.get("new_balance") for _, answer in answers] != expected:
-            raise AssertionError(f"new_balance should be {expected} in {answers}")
+        if answers[0][1]["new_balance"] - answers[1][1]["new_balance"] != PRICE:
+            raise AssertionError(f"the second of {answers} should leave {PRICE} less than the first")
         if _lasting(answers[0]) != _lasting(answers[1]):
             raise AssertionError(f"{PATH} answers {answers[0]}, and the yardstick {answers[1]}")
 
