@@ -7,7 +7,7 @@ PY := .venv/bin/python
 READY := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench prove-import timing lock clean
+.PHONY: help run test check bench prove prove-import faults timing lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -35,11 +35,17 @@ check: $(READY)  ## everything that reads the code: style, types, layers, migrat
 	$(call step,manage.py spectacular --validate,$(manage) manage.py spectacular --validate --fail-on-warn --file /dev/null)
 	$(call step,pip check,$(PY) -m pip check)
 
-bench: $(READY)  ## the benchmarks; ONLY=name runs one of them; ORDERS=n makes shop_batch smaller
+bench: $(READY)  ## the benchmarks; ONLY=name runs one of them; ORDERS=n, SECONDS=n make some smaller
 	@$(PY) -m bench $(ONLY)
+
+prove: $(READY)  ## the ledger against a plain restatement of its rules; SECONDS=120, SEED=n again, PLANTED=1 with mistakes
+	@$(PY) -m tests.rewards.prove --seconds $(or $(SECONDS),120) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted)
 
 prove-import: $(READY)  ## import DATASET_DIR's files while importer, worker, Redis and PostgreSQL are killed
 	@$(PY) -m bench.prove_import
+
+faults: $(READY)  ## load while processes are killed and paused; SECONDS=120 SEED=name, the same seed plans the same faults
+	@$(PY) -W ignore -m bench.faults --seconds $(or $(SECONDS),120) --seed '$(SEED)'
 
 timing: $(READY)  ## whether send-otp and login tell by their time that an account exists; ROUNDS=1000
 	@$(PY) -m tests.accounts.timing --rounds $(or $(ROUNDS),1000)

@@ -6,7 +6,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import checkout, growth, nightly, orders_import, shop_batch
+from bench import (
+    accrue,
+    balance,
+    checkout,
+    growth,
+    mixed,
+    nightly,
+    orders_import,
+    redeem,
+    servers,
+    shop_batch,
+)
 from bench.frame import Benchmark, run
 from bench.services import scratch_services
 from bench.table import show
@@ -15,6 +26,11 @@ from config.embedded import ServiceFailed
 BENCHMARKS: dict[str, Callable[[], Benchmark]] = {
     "import": orders_import.OrdersImport,
     "checkout": checkout.Checkout,
+    "balance": balance.Balance,
+    "redeem": redeem.Redeem,
+    "accrue": accrue.Accrue,
+    "mixed": mixed.Mixed,
+    "servers": servers.Servers,
     "shop_batch": shop_batch.ShopBatch,
     "growth": growth.Growth,
     "nightly": nightly.Nightly,
@@ -26,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("name", nargs="*", help="which ones; all without")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="the same")
     parser.add_argument("--rounds", type=int, help="how often each is measured; each has its own default")
-    parser.add_argument("--orders", type=int, help="how many orders the shop's batches have; or ORDERS")
+    parser.add_argument("--orders", type=int, help="how many orders accrue and shop_batch have; or ORDERS")
     parser.add_argument("--inside", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.inside:

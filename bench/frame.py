@@ -18,19 +18,27 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One measurement in the benchmark's unit, and what else was seen, such as CPU seconds."""
+    """One measurement in the benchmark's unit, and what else was seen, such as CPU seconds.
+
+    `parts` are what one run is made of, each with a line of its own in the table: kinds of requests.
+    """
 
     value: float
     details: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, "Sample"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way of doing the work; `measure` does it once. `part` names the work where there are several."""
+    """One way of doing the work; `measure` does it once. `part` names the work where there are several.
+
+    What is there for information does less than the work asks, and is nobody's yardstick.
+    """
 
     name: str
     measure: Callable[[], Sample]
     part: str = ""
+    for_information: bool = False
 
     @property
     def label(self) -> str:
@@ -38,7 +46,7 @@ class Contender:
 
 
 class Benchmark(Protocol):
-    """Ours first, each part's yardstick last; more is better in `unit`."""
+    """Ours first, then each part's yardstick, then what is for information; more is better in `unit`."""
 
     title: str
     unit: str
@@ -58,6 +66,7 @@ class Series:
     name: str
     samples: tuple[Sample, ...]
     part: str = ""
+    for_information: bool = False
 
     @property
     def values(self) -> list[float]:
@@ -66,6 +75,19 @@ class Series:
     @property
     def median(self) -> float:
         return statistics.median(self.values)
+
+    def median_of(self, detail: str) -> float | None:
+        """Return the median of what the samples have under a name; None where one of them has nothing."""
+        found = [sample.details[detail] for sample in self.samples if detail in sample.details]
+        return statistics.median(found) if len(found) == len(self.samples) else None
+
+    def in_parts(self) -> list["Series"]:
+        """Return a series for each part that all samples have, in the order of the first."""
+        return [
+            Series(name, tuple(sample.parts[name] for sample in self.samples))
+            for name in self.samples[0].parts
+            if all(name in sample.parts for sample in self.samples)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +103,7 @@ class Result:
 
     def ratio(self, series: Series) -> float | None:
         """Return a contender's median divided by the yardstick's; None where it is alone."""
-        same_work = [one for one in self.series if one.part == series.part]
+        same_work = [one for one in self.series if one.part == series.part and not one.for_information]
         return series.median / same_work[-1].median if len(same_work) > 1 else None
 
     def write(self) -> Path:
@@ -101,6 +123,7 @@ class Result:
                     "lowest": min(series.values),
                     "highest": max(series.values),
                     "ratio_to_yardstick": self.ratio(series),
+                    "for_information": series.for_information,
                     "samples": [asdict(sample) for sample in series.samples],
                 }
                 for series in self.series
@@ -126,7 +149,9 @@ def run(name: str, benchmark: Benchmark, services: Services, *, rounds: int) -> 
         at=at,
         machine=_machine() | services.versions(),
         series=tuple(
-            Series(contender.label, tuple(samples[contender.label]), contender.part)
+            Series(
+                contender.label, tuple(samples[contender.label]), contender.part, contender.for_information
+            )
             for contender in contenders
         ),
     )

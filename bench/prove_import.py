@@ -7,7 +7,6 @@ Exit status 1 when a figure is not as reckoned, or the books don't balance.
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,9 +16,8 @@ import psycopg2
 
 from bench.dataset import ORDERS, RETURNS, dataset_folder, missing_dataset
 from bench.reckoning import Figures, reckon
-from bench.services import PROJECT, ProgramFailed, Services, Worker, scratch_services
+from bench.services import Import, ProgramFailed, Services, Worker, scratch_services
 from config.embedded import ServiceFailed
-from config.embedded.identity import Identity
 
 # What the dataset's own description says of it, and 1 point for every R10 of each order.
 _KNOWN = {
@@ -63,49 +61,6 @@ class Fault:
     do: Callable[[], None]
 
 
-class Import:
-    """The importer's process, started again and again until it is through."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._log = services.data_dir / "logs" / "import.log"
-        self._process: subprocess.Popen[bytes] | None = None
-        self.starts = 0
-
-    def start(self) -> None:
-        folder = dataset_folder()
-        self.starts += 1
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "manage.py", "import_orders"),
-                    *(str(folder / ORDERS), f"--returns={folder / RETURNS}"),
-                ],
-                cwd=PROJECT,
-                env=self._services.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=Identity().before_exec(signal.SIGKILL),
-            )
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def kill_and_start_again(self) -> None:
-        self.kill()
-        self.start()
-
-    def status(self) -> int | None:
-        """The exit status, or None while it runs."""
-        return self._process.poll() if self._process else None
-
-    def output(self) -> str:
-        return self._log.read_text(errors="replace")
-
-
 def main() -> int:
     if reason := missing_dataset():
         print(f"prove-import: skipped, {reason}")
@@ -121,7 +76,7 @@ def main() -> int:
 def _prove(services: Services) -> int:
     print("What happened:", flush=True)
     worker = Worker(services, concurrency=2)
-    importer = Import(services)
+    importer = Import(services, *_files())
     try:
         worker.start()
         began = time.monotonic()
@@ -156,12 +111,6 @@ def _faults(services: Services, importer: Import, worker: Worker) -> list[Fault]
     def returns(part: float) -> Callable[[float, dict[str, float]], bool]:
         return lambda _, done: done.get("returns", 0) >= part
 
-    postmaster = services.data_dir / "postgres" / "data" / "postmaster.pid"
-
-    def stop_database(how: signal.Signals) -> None:
-        # The servers' supervisor starts it again at once.
-        os.kill(int(postmaster.read_text().split()[0]), how)
-
     return [
         Fault(
             "SIGKILL to the importer while it reads the file",
@@ -175,11 +124,15 @@ def _faults(services: Services, importer: Import, worker: Worker) -> list[Fault]
         Fault(
             "PostgreSQL restarted as after a crash (immediate)",
             orders(0.6),
-            lambda: stop_database(signal.SIGQUIT),
+            lambda: os.kill(services.postmaster(), signal.SIGQUIT),
         ),
         Fault("Redis emptied again", orders(0.95), services.empty_redis),
         Fault("SIGKILL to the importer among the returns", returns(0.2), importer.kill_and_start_again),
-        Fault("PostgreSQL restarted (fast)", returns(0.5), lambda: stop_database(signal.SIGINT)),
+        Fault(
+            "PostgreSQL restarted (fast)",
+            returns(0.5),
+            lambda: os.kill(services.postmaster(), signal.SIGINT),
+        ),
     ]
 
 

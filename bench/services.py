@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +101,18 @@ class Services:
         client.flushall()
         client.close()
 
+    def postmaster(self) -> int:
+        """The first process of PostgreSQL, whose end its supervisor makes good at once.
+
+        Raises:
+            OSError: it is just being started.
+        """
+        return int((self.data_dir / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+
+    def supervisor(self, server: str) -> int:
+        """The process that starts `postgres` or `redis` again when it has ended."""
+        return int((self.data_dir / server / "supervisor.lock").read_text())
+
     def versions(self) -> dict[str, str]:
         """Name the database's version and what makes its commits durable."""
         names = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
@@ -142,21 +154,23 @@ class Worker:
         concurrency: int,
         database_url: str | None = None,
         beat: bool = False,
+        options: Sequence[str] = (),
     ) -> None:
         self._log = services.data_dir / "logs" / "worker.log"
         self._environment = services.environment(database_url)
         self._command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--loglevel=INFO"]
-        self._command += [f"--concurrency={concurrency}", "--without-gossip", "--without-mingle"]
+        self._command += [f"--concurrency={concurrency}", "--without-gossip", "--without-mingle", *options]
         if beat:
             self._command += ["--beat", f"--schedule={services.data_dir / 'beat-schedule'}"]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Return when it takes tasks.
+    @property
+    def pid(self) -> int | None:
+        """Its first process, None while it is not running; the others are children of that one."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
 
-        Raises:
-            ProgramFailed: it does not in a minute.
-        """
+    def launch(self) -> None:
+        """Start it, without waiting; call it from a thread that lives on, for it ends with that thread."""
         self._log.unlink(missing_ok=True)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -169,14 +183,19 @@ class Worker:
                 start_new_session=True,
                 preexec_fn=Identity().before_exec(signal.SIGQUIT),
             )
+
+    def start(self) -> None:
+        """Return when it takes tasks.
+
+        Raises:
+            ProgramFailed: it does not in a minute.
+        """
+        self.launch()
         deadline = time.monotonic() + _READY_SECONDS
         while " ready." not in self._log.read_text(errors="replace"):
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self.pid is None or time.monotonic() > deadline:
                 raise ProgramFailed(f"the worker does not start:\n{self._log.read_text(errors='replace')}")
             time.sleep(0.05)
-
-    def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """Send SIGKILL to it and its children."""
@@ -193,6 +212,46 @@ class Worker:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_SECONDS)
             self.kill()
+
+
+class Import:
+    """`manage.py import_orders`, which may be killed and started again until it is through."""
+
+    def __init__(self, services: Services, *files: str) -> None:
+        self._services = services
+        self._files = files
+        self._log = services.data_dir / "logs" / "import.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+
+    def start(self) -> None:
+        self.starts += 1
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "import_orders", *self._files],
+                cwd=PROJECT,
+                env=self._services.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=Identity().before_exec(signal.SIGKILL),
+            )
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def kill_and_start_again(self) -> None:
+        self.kill()
+        self.start()
+
+    def status(self) -> int | None:
+        """The exit status, or None while it runs."""
+        return self._process.poll() if self._process else None
+
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
 
 
 def _children_cpu() -> float:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.frame import Sample
 from bench.services import ProgramFailed
@@ -24,11 +25,28 @@ def load(url: str, script: Path, arguments: Sequence[str], *, connections: int, 
     Raises:
         ProgramFailed: wrk failed, or some answer was none of 2xx.
     """
+    found = report_of(url, script, arguments, connections=connections, seconds=seconds)
+    return _sample(found)
+
+
+def report_of(
+    url: str,
+    script: Path,
+    arguments: Sequence[str],
+    *,
+    connections: int,
+    seconds: float,
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Run wrk; return the JSON of the script's last line, and `generator_cpu_share`, of one core.
+
+    Raises:
+        ProgramFailed: wrk failed.
+    """
+    command = _command(url, script, arguments, connections=connections, seconds=seconds, threads=threads)
     before = _cpu()
-    ended = subprocess.run(
-        _command(url, script, arguments, connections, seconds), capture_output=True, text=True, check=False
-    )
-    return _read(ended.args, ended.returncode, ended.stdout, ended.stderr, _cpu() - before)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return _read(command, ended.returncode, ended.stdout, ended.stderr, _cpu() - before)
 
 
 @contextmanager
@@ -40,18 +58,14 @@ def loading(
     Raises:
         ProgramFailed: wrk failed, or some answer was none of 2xx.
     """
+    command = _command(url, script, arguments, connections=connections, seconds=24 * 3600.0)
     before = _cpu()
-    process = subprocess.Popen(
-        _command(url, script, arguments, connections, 24 * 3600.0),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def end() -> Sample:
         process.send_signal(signal.SIGINT)  # wrk sums up and ends
         output, errors = process.communicate(timeout=60)
-        return _read(process.args, process.returncode, output, errors, _cpu() - before)
+        return _sample(_read(command, process.returncode, output, errors, _cpu() - before))
 
     try:
         yield end
@@ -61,20 +75,30 @@ def loading(
             process.communicate()
 
 
-def _command(url: str, script: Path, arguments: Sequence[str], connections: int, seconds: float) -> list[str]:
-    options = ["-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout=30s", f"--script={script}"]
+def _command(
+    url: str,
+    script: Path,
+    arguments: Sequence[str],
+    *,
+    connections: int,
+    seconds: float,
+    threads: int = 1,
+) -> list[str]:
+    options = [f"-t{threads}", f"-c{connections}", f"-d{seconds:g}s", "--timeout=30s", f"--script={script}"]
     return ["wrk", *options, url, "--", *arguments]
 
 
-def _read(command: object, status: int, output: str, complaints: str, cpu: float) -> Sample:
+def _read(command: Sequence[str], status: int, output: str, complaints: str, cpu: float) -> dict[str, Any]:
     if status:
-        raise ProgramFailed(f"{command} ended with {status}:\n{output}{complaints}")
-    found = json.loads(output.strip().splitlines()[-1])
+        raise ProgramFailed(f"{' '.join(command)} ended with {status}:\n{output}{complaints}")
+    found: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+    return {**found, "generator_cpu_share": round(cpu / found["seconds"], 4)}
+
+
+def _sample(found: dict[str, Any]) -> Sample:
     if found["errors"]:
-        raise ProgramFailed(f"{found['errors']} of {found['requests']} answers were errors:\n{output}")
-    details = {name: float(value) for name, value in found.items()}
-    details["generator_cpu_share"] = round(cpu / found["seconds"], 4)
-    return Sample(found["requests"] / found["seconds"], details)
+        raise ProgramFailed(f"{found['errors']} of {found['requests']} answers were errors: {found}")
+    return Sample(found["requests"] / found["seconds"], {name: float(one) for name, one in found.items()})
 
 
 def _cpu() -> float:

@@ -9,14 +9,16 @@ from core import health, media
 
 _SCHEMA_SECONDS = 3600
 
+# In the order of their use, for a path is compared with one after another.
 _calls = [
-    path("", include("accounts.api.urls")),
+    path("", include("rewards.api.urls")),
     path("", include("orders.api.urls")),
     path("", include("catalog.api.urls")),
-    path("", include("rewards.api.urls")),
+    path("", include("accounts.api.urls")),
 ]
 
 urlpatterns = [
+    path("api/v1/", include(_calls)),
     path("health", health.health),
     path("health/db", health.health_db),
     path("metrics", health.metrics),
@@ -27,8 +29,6 @@ urlpatterns = [
     path("api/v1/schema/", cache_page(_SCHEMA_SECONDS)(SpectacularAPIView.as_view()), name="schema"),
     path("api/v1/docs/swagger/", SpectacularSwaggerView.as_view(url_name="schema"), name="swagger"),
     path("api/v1/docs/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
-    # Last, so that reverse() gives this address.
-    path("api/v1/", include(_calls)),
 ]
 
 handler400 = "core.api.problems.bad_request"

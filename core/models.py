@@ -48,6 +48,11 @@ class OutboxMessage(Stamped):
     class Meta:
         indexes = [
             models.Index(fields=["subscriber", "due_at", "id"], condition=Q(died_at=None), name="outbox_due"),
+            models.Index(
+                fields=["subscriber", "due_at", "id"],
+                condition=Q(died_at=None, tries__gt=0),
+                name="outbox_failed",
+            ),
             models.Index(fields=["died_at"], condition=Q(died_at__isnull=False), name="outbox_dead"),
         ]
         permissions = [("replay_outboxmessage", "Can replay dead outbox messages")]

@@ -5,11 +5,13 @@ subscriber's handler and deletes them in the transaction of the handler's effect
 order and possibly long after the fact, so a handler looks up the present state by the ids in the payload.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any
 
 from celery import current_app
@@ -18,6 +20,7 @@ from django.utils import timezone
 
 from core import audit
 from core.contracts import Actor
+from core.database.away import is_away
 from core.logs import without_rows
 from core.metrics import OUTBOX_DELIVERED, OUTBOX_FAILED
 from core.models import OutboxMessage, OutboxQuerySet
@@ -45,12 +48,15 @@ class Message:
 Handler = Callable[[Sequence[Message]], None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Subscription:
+    """`reach` is how many messages this process takes next: one at first, then twice as many each time."""
+
     name: str
     topics: frozenset[str]
     batch: int
     handler: Handler
+    reach: int = field(default=1, init=False)
 
 
 _subscriptions: dict[str, _Subscription] = {}
@@ -96,14 +102,21 @@ def publish_many(topic: str, payloads: Iterable[Mapping[str, Any]]) -> None:
     names = [one.name for one in _subscriptions.values() if topic in one.topics]
     if not names:
         return
-    rows = [
-        OutboxMessage(subscriber=name, topic=topic, payload=dict(payload))
-        for payload in payloads
-        for name in names
-    ]
-    if not rows:
+    told = [dict(payload) for payload in payloads]
+    if not told:
         return
-    OutboxMessage.objects.bulk_create(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO core_outboxmessage (subscriber, topic, payload, due_at, tries, error, created_at,
+                                            updated_at)
+            SELECT name, %(topic)s, payload, %(now)s, 0, '', %(now)s, %(now)s
+            FROM jsonb_array_elements(%(payloads)s) WITH ORDINALITY AS told (payload, place),
+                 unnest(%(names)s) AS name
+            ORDER BY place, name
+            """,
+            {"topic": topic, "payloads": json.dumps(told), "names": names, "now": timezone.now()},
+        )
     for name in names:
         _nudge_after_commit(name)
 
@@ -214,23 +227,53 @@ def _claimable(subscription: _Subscription) -> OutboxQuerySet:
     )
 
 
+def _take(subscription: _Subscription, most: int) -> list[Message]:
+    """Take due messages that never failed out of the table; a rollback puts them back."""
+    with connection.cursor() as cursor:
+        # ::json, because Django's cursors leave jsonb as text.
+        cursor.execute(
+            """
+            WITH claimed AS MATERIALIZED (
+                SELECT id FROM core_outboxmessage
+                WHERE subscriber = %s AND died_at IS NULL AND due_at <= %s AND tries = 0
+                ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
+            )
+            DELETE FROM core_outboxmessage USING claimed WHERE core_outboxmessage.id = claimed.id
+            RETURNING core_outboxmessage.id, topic, payload::json
+            """,
+            [subscription.name, timezone.now(), most],
+        )
+        return [Message(*row) for row in sorted(cursor.fetchall(), key=itemgetter(0))]
+
+
 def _deliver_batch(subscription: _Subscription, until: float) -> tuple[int, int]:
-    """Deliver up to a batch of messages that never failed; return how many took effect and were claimed."""
+    """Deliver messages that never failed; return how many took effect and were claimed.
+
+    A process begins with one message, whose try is counted before it is made, and doubles. So a message that
+    kills whoever handles it is soon the first of a new process, and is counted; see the decision on it.
+    """
+    fresh = _claimable(subscription).filter(tries=0)
+    if subscription.reach == 1:
+        delivered = _deliver_one(subscription, fresh)
+        if delivered is None:
+            return 0, 0
+        subscription.reach = min(2, subscription.batch)
+        return delivered, 1
     ids: list[int] = []
     try:
         with transaction.atomic():
             # A message that failed once travels alone, so it spoils one batch in its life.
-            rows = list(_claimable(subscription).filter(tries=0)[: subscription.batch])
-            if not rows:
+            messages = _take(subscription, subscription.reach)
+            if not messages:
                 return 0, 0
-            ids = [row.pk for row in rows]
-            subscription.handler(_messages(rows))
-            OutboxMessage.objects.filter(pk__in=ids).delete()
-    except Exception:
-        if not ids:
-            raise  # the claim itself failed: no message is to blame
+            ids = [message.id for message in messages]
+            subscription.handler(messages)
+    except Exception as error:
+        if not ids or is_away(error):
+            raise  # no message is to blame
         logger.info("outbox: %s goes one by one through %d messages", subscription.name, len(ids))
     else:
+        subscription.reach = min(2 * subscription.reach, subscription.batch)
         OUTBOX_DELIVERED.labels(subscription.name).inc(len(ids))
         return len(ids), len(ids)
 
@@ -243,33 +286,48 @@ def _deliver_batch(subscription: _Subscription, until: float) -> tuple[int, int]
 
 
 def _deliver_one(subscription: _Subscription, claimable: OutboxQuerySet) -> int | None:
-    """Deliver one message in its own transaction: 1, 0 when it failed, None when there was none to claim."""
+    """Deliver one message in its own transaction: 1, 0 when it failed, None when there was none to claim.
+
+    The try is counted, and the message put off, in a transaction before: it counts whatever becomes of us.
+    """
     with transaction.atomic():
         row = claimable.first()
         if row is None:
             return None
+        if row.tries >= LAST_TRY:
+            _postpone(row, "The process that tried it ended.")
+            return 0
+        row.tries += 1
+        row.due_at = timezone.now() + delay_after(row.tries)
+        row.save(update_fields=["tries", "due_at", "updated_at"])
+    with transaction.atomic():
+        ours = OutboxMessage.objects.alive().filter(pk=row.pk, tries=row.tries)
+        if not ours.select_for_update(skip_locked=True).exists():
+            return 0  # we slept longer than it was put off, and somebody else has it
         try:
             # The savepoint undoes the handler while the row stays ours, so nobody tries it meanwhile.
             with transaction.atomic():
                 subscription.handler(_messages([row]))
                 connection.check_constraints()  # deferred ones would fail at the commit, past this `except`
         except Exception as error:
-            _postpone(row, error)
+            if is_away(error):
+                raise
+            _postpone(row, f"{type(error).__name__}: {error}", error)
             return 0
         OutboxMessage.objects.filter(pk=row.pk).delete()
     OUTBOX_DELIVERED.labels(subscription.name).inc()
     return 1
 
 
-def _postpone(row: OutboxMessage, error: Exception) -> None:
-    row.tries += 1
-    row.error = without_rows(f"{type(error).__name__}: {error}").replace("\0", "")[:_ERROR_CHARACTERS]
+def _postpone(row: OutboxMessage, why: str, error: Exception | None = None) -> None:
+    """Put a message off after a try that was counted, or give it up after the last."""
+    row.error = without_rows(why).replace("\0", "")[:_ERROR_CHARACTERS]
     now = timezone.now()
     if row.tries >= LAST_TRY:
         row.died_at = now
     else:
         row.due_at = now + delay_after(row.tries)
-    row.save(update_fields=["tries", "error", "died_at", "due_at", "updated_at"])
+    row.save(update_fields=["error", "died_at", "due_at", "updated_at"])
     OUTBOX_FAILED.labels(row.subscriber).inc()
     logger.log(
         logging.ERROR if row.died_at else logging.WARNING,

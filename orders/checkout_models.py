@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from core import rights
 from core.images import random_name
 from core.models import Stamped
 
@@ -54,6 +55,8 @@ class CheckoutSettings(Stamped):
         help_text="For that long a quoted price can be ordered.",
     )
 
+    database_rights = rights.KEEP
+
     class Meta:
         db_table = "checkout_settings"
         verbose_name = verbose_name_plural = "checkout settings"
@@ -95,6 +98,8 @@ class ReturnRequest(Stamped):
     order_return = models.OneToOneField(
         "orders.OrderReturn", on_delete=models.PROTECT, null=True, blank=True, related_name="request"
     )
+
+    database_rights = rights.KEEP
 
     class Meta:
         db_table = "order_return_requests"

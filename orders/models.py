@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from core import rights
 from core.models import Stamped
 from orders.checkout_models import (  # noqa: F401
     CheckoutSettings,
@@ -84,6 +85,8 @@ class Order(Stamped):
     shipped_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    database_rights = rights.KEEP | rights.ANALYZE
 
     class Meta:
         db_table = "orders"
@@ -175,6 +178,8 @@ class OrderItem(Stamped):
     )
     returned_qty = models.PositiveIntegerField(default=0)
 
+    database_rights = rights.ALL | rights.ANALYZE
+
     class Meta:
         db_table = "order_items"
         ordering = ["order_id", "position"]
@@ -211,6 +216,8 @@ class OrderStep(models.Model):
     at = models.DateTimeField()
     created_at = models.DateTimeField(default=timezone.now)
 
+    database_rights = rights.ADD
+
     class Meta:
         db_table = "order_steps"
         ordering = ["order_id", "id"]
@@ -245,6 +252,8 @@ class OrderReturn(models.Model):
     points_back = models.IntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
+    database_rights = rights.ADD | rights.ANALYZE
+
     class Meta:
         db_table = "order_returns"
         ordering = ["order_id", "id"]
@@ -271,6 +280,8 @@ class ReturnLine(models.Model):
     item = models.ForeignKey(OrderItem, on_delete=models.CASCADE, related_name="return_lines")
     qty = models.PositiveIntegerField()
     created_at = models.DateTimeField(default=timezone.now)
+
+    database_rights = rights.ALL | rights.ANALYZE
 
     class Meta:
         db_table = "order_return_lines"

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from django.db import connection
 from django.db.models import F, QuerySet
 
+from core.arrays import bigints
 from core.errors import NotFound
 from orders.checkout_models import CheckoutSettings, ReturnRequest
 from orders.contracts import EarningBasis
@@ -59,10 +60,11 @@ def earning_bases(order_ids: Iterable[int]) -> list[EarningBasis]:
                 SELECT max(at) AS last_at, array_agg(reference ORDER BY at, id) AS reference_list
                 FROM order_returns WHERE order_id = orders.id
             ) AS back ON true
-            WHERE orders.id = ANY(%s) AND orders.delivered_at IS NOT NULL AND orders.status <> 'cancelled'
+            WHERE orders.id = ANY(%s::bigint[])
+              AND orders.delivered_at IS NOT NULL AND orders.status <> 'cancelled'
             ORDER BY orders.id
             """,
-            [list(order_ids)],
+            [bigints(order_ids)],
         )
         return [
             EarningBasis(
@@ -74,7 +76,9 @@ def earning_bases(order_ids: Iterable[int]) -> list[EarningBasis]:
 
 def order_members(order_ids: Iterable[int]) -> dict[int, int]:
     """Return the user id of each order, by order id; unknown orders are missing. One query."""
-    return dict(Order.objects.filter(pk__in=set(order_ids)).values_list("id", "user_id"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, user_id FROM orders WHERE id = ANY(%s::bigint[])", [bigints(order_ids)])
+        return dict(cursor.fetchall())
 
 
 def order_ids(shop: str, numbers: Iterable[str]) -> dict[str, int]:

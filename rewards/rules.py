@@ -3,8 +3,9 @@
 import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 CENT = Decimal("0.01")
 ONE_DAY = timedelta(days=1)
@@ -28,7 +29,11 @@ def expires_at(earned_at: datetime, valid_months: int | None, zone: tzinfo) -> d
     """
     if valid_months is None:
         return None
-    day = earned_at.astimezone(zone).date()
+    return _end_of_months(earned_at.astimezone(zone).date(), valid_months, zone)
+
+
+@lru_cache(maxsize=1024)
+def _end_of_months(day: date, valid_months: int, zone: tzinfo) -> datetime:
     months = day.year * 12 + day.month - 1 + valid_months
     year, month = divmod(months, 12)
     last = calendar.monthrange(year, month + 1)[1]

@@ -1,6 +1,7 @@
 """Fixtures of all tests."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from rest_framework.test import APIClient
 
 from config.celery import app as celery_app
 from core import outbox
+from tests.databases import PASSWORD, connected, made_role
 from tests.flush import empty_and_reseed, keep_seeds
 
 
@@ -23,6 +25,24 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: empty_and_reseed())
         yield
+
+
+@pytest.fixture(scope="session")
+def app_role(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The role that `grant_app_role` makes."""
+    with ExitStack() as stack:
+        with django_db_blocker.unblock():
+            role = stack.enter_context(made_role("app", password=PASSWORD))
+        yield role
+        with django_db_blocker.unblock():
+            stack.close()
+
+
+@pytest.fixture
+def as_app(transactional_db: None, app_role: str) -> Iterator[str]:
+    """Connect as the application does in production: signed in as its role, which owns nothing."""
+    with connected(USER=app_role, PASSWORD=PASSWORD):
+        yield app_role
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,6 @@
 """Who is calling: `Authorization: Bearer <access token>`."""
 
+from django.db import connection
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -7,9 +8,14 @@ from rest_framework.request import Request
 
 from accounts.models import User
 from accounts.services.tokens import AccessTokenRefused, read_access_token
+from core.database.prepared import Prepared
+from core.rows import Rows
 
-# Written out: every request asks this, and to build it from a queryset takes longer than to answer it.
-_ACTIVE_USER = "SELECT * FROM users WHERE id = %s AND is_active"
+_USERS = Rows(User, "u")
+_ACTIVE_USER = Prepared(
+    "users_active",
+    f"SELECT {_USERS.columns} FROM users u WHERE u.id = %s AND u.is_active",  # noqa: S608
+)
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -26,7 +32,7 @@ class BearerAuthentication(BaseAuthentication):
         except AccessTokenRefused as refusal:
             # DRF adds WWW-Authenticate only to its own error.
             raise AuthenticationFailed(refusal.detail) from None
-        user = next(iter(User.objects.raw(_ACTIVE_USER, [claims.user_id])), None)
+        user = _active_user(claims.user_id)
         if user is None:
             raise AuthenticationFailed("The access token is not valid.")
         ended = user.tokens_valid_from
@@ -36,3 +42,10 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request | HttpRequest) -> str:
         return "Bearer"
+
+
+def _active_user(user_id: int) -> User | None:
+    with connection.cursor() as cursor:
+        _ACTIVE_USER.execute(cursor, [user_id])
+        row = cursor.fetchone()
+    return None if row is None else _USERS.made_of(row)

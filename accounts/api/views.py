@@ -32,6 +32,7 @@ from accounts.services.social import OtherIdentityLinked, sign_in_with
 from core.api.caller import caller_id
 from core.api.client_address import client_address
 from core.api.schema import refuses
+from core.api.serializers import shown
 from core.idempotency import HEADER, idempotency_key
 
 _TAGS = ["auth"]
@@ -60,7 +61,7 @@ class SendOtpView(PublicView):
         otp_id = send_code(phone=body["phone"], address=client_address(request), at=timezone.now())
         _, resend_in = settings.ATTEMPT_LIMITS["otp_phone"][0]
         sent = {"otp_id": otp_id, "expires_in": settings.OTP_SECONDS, "resend_in": resend_in}
-        return Response(shapes.SendOtpOutput(sent).data, headers=_SECRET)
+        return Response(shown(shapes.SendOtpOutput, sent), headers=_SECRET)
 
 
 class VerifyOtpView(PublicView):
@@ -81,7 +82,7 @@ class VerifyOtpView(PublicView):
             referral_code=body.get("referral_code"),
             at=timezone.now(),
         )
-        return Response(shapes.SignedInOutput(signed_in).data, headers=_SECRET)
+        return Response(shown(shapes.SignedInOutput, signed_in), headers=_SECRET)
 
 
 class LoginView(PublicView):
@@ -98,7 +99,7 @@ class LoginView(PublicView):
         body = shapes.LoginInput.parse(request)
         login = body["username"] if "username" in body else body["email"]
         signed_in = sign_in(request=request, login=login, password=body["password"], at=timezone.now())
-        return Response(shapes.TokensOutput(signed_in).data, headers=_SECRET)
+        return Response(shown(shapes.TokensOutput, signed_in), headers=_SECRET)
 
 
 class SocialView(PublicView):
@@ -122,7 +123,7 @@ class SocialView(PublicView):
             referral_code=body.get("referral_code"),
             at=timezone.now(),
         )
-        return Response(shapes.SignedInOutput(signed_in).data, headers=_SECRET)
+        return Response(shown(shapes.SignedInOutput, signed_in), headers=_SECRET)
 
 
 class RefreshView(PublicView):
@@ -145,7 +146,7 @@ class RefreshView(PublicView):
     def post(self, request: Request) -> Response:
         body = shapes.RefreshInput.parse(request)
         pair = refresh_session(token=body["refresh"], retry_key=idempotency_key(request), at=timezone.now())
-        return Response(shapes.TokensOutput(pair).data, headers=_SECRET)
+        return Response(shown(shapes.TokensOutput, pair), headers=_SECRET)
 
 
 class LogoutView(PublicView):
@@ -260,5 +261,5 @@ class VerifyEmailView(PublicView):
     def post(self, request: Request) -> Response:
         token = shapes.VerifyEmailInput.parse(request)["token"]
         return Response(
-            shapes.VerifiedEmailOutput({"email": verify_email(token=token, at=timezone.now())}).data
+            shown(shapes.VerifiedEmailOutput, {"email": verify_email(token=token, at=timezone.now())})
         )

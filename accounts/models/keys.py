@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from accounts.models.users import User
+from core import rights
 from core.models import Stamped
 
 
@@ -23,6 +24,8 @@ class ApiKey(Stamped):
     last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
     revoked_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    database_rights = rights.KEEP
 
     class Meta:
         db_table = "api_keys"

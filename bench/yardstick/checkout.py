@@ -4,7 +4,6 @@ It answers what the project's endpoints answer for lines and points, to the byte
 nor idempotency keys, nor points that are just maturing.
 """
 
-import json
 import secrets
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -22,8 +21,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from bench.yardstick import statements
+from core.arrays import bigints
 
-_TIERS_LOCK = 0x7469657273
+TIERS_LOCK = 0x7469657273
+_TOKENS_VALID_FROM = 19  # among the columns of a user
 _REQUIRED = {"require": ["sub", "iat", "exp", "jti", "typ"]}
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
@@ -54,12 +55,11 @@ class TokenAuthentication(BaseAuthentication):
         if claims["typ"] != "access":
             raise AuthenticationFailed
         with connection.cursor() as cursor:
-            cursor.execute(statements.USER, [user_id])
+            statements.USER.execute(cursor, [user_id])
             row = cursor.fetchone()
-            names = [column.name for column in cursor.description]
         if row is None:
             raise AuthenticationFailed
-        ended = row[names.index("tokens_valid_from")]
+        ended = row[_TOKENS_VALID_FROM]
         if ended is not None and claims["iat"] <= ended.timestamp():
             raise AuthenticationFailed
         return Caller(user_id), None
@@ -167,14 +167,14 @@ def _priced(cursor: Any, user_id: int, pieces: dict[int, int], points: int, at: 
     paid_shares = [0] * len(totals)
     shipping = 0 if free_from is not None and subtotal >= _cents(free_from) else _cents(fee)
     if points:
-        cursor.execute(statements.PROGRAMME)
+        statements.PROGRAMME.execute(cursor)
         programme = cursor.fetchone()
         point_value, fewest = programme[5], programme[6]
         if not point_value:
             raise Refused({"points": "Not accepted."})
         if points < fewest:
             raise ValidationError({"points": "Too few."})
-        cursor.execute(statements.POINTS, [at, at, user_id])
+        statements.POINTS.execute(cursor, [at, at, user_id])
         rows = cursor.fetchall()
         if not rows or rows[0][0] < points:
             raise ValidationError({"points": "Insufficient."})
@@ -273,16 +273,16 @@ _ITEM_COLUMNS = ("sku", "name", "qty", "unit_price", "discount", "points_value",
 
 def _spend(cursor: Any, user_id: int, order_id: int, number: str, sums: dict[str, Any], at: datetime) -> None:
     points = sums["points_used"]
-    cursor.execute(statements.ACCOUNT, [_TIERS_LOCK, [user_id]])
+    cursor.execute(statements.ACCOUNT, [TIERS_LOCK, bigints([user_id])])
     ((_, current, pending, lifetime, debt, _, settled_at),) = cursor.fetchall()
     at = max(at, settled_at or at)
     if current < points:
         raise ValidationError({"points": "Insufficient."})
-    cursor.execute(statements.LOTS, [[user_id]])
+    cursor.execute(statements.LOTS, [bigints([user_id])])
     lots = sorted(
         (lot for lot in cursor.fetchall() if lot[6]), key=lambda lot: (lot[5] is None, lot[5], lot[3])
     )
-    cursor.execute(statements.PROGRAMME)
+    statements.PROGRAMME.execute(cursor)
     tiers = cursor.fetchone()[7]
     tier_id = next((tier["id"] for tier in reversed(tiers) if tier["min_points"] <= lifetime), None)
     drawn: list[tuple[int, int, str, int]] = []
@@ -293,27 +293,29 @@ def _spend(cursor: Any, user_id: int, order_id: int, number: str, sums: dict[str
         left -= taken
         if not left:
             break
-    key, size = f"order:{order_id}:spend", len(drawn)
-    metadata = json.dumps({"order": number, "points_value": sums["points_value"], "currency": "ZAR"})
-    description = f"Paid R{sums['points_value']} of order {number}"
-    parameters = [
-        [user_id],
-        [key],
-        ["redeemed"],
-        [-points],
-        [0],
-        [description],
-        [at],
-        [order_id],
-        [None],
-        [None],
-    ]
-    parameters += [[metadata], [], [], [], [], [], [], [], []]
-    parameters += [[one[0] for one in drawn], [one[1] for one in drawn], [True] * size]
-    parameters += [[user_id] * size, [one[0] for one in drawn], [one[2] for one in drawn], [None] * size]
-    parameters += [[key] * size, [one[3] for one in drawn], [at] * size]
-    parameters += [[user_id], [current - points], [pending], [lifetime], [debt], [tier_id], [at]]
-    cursor.execute(statements.SPEND, parameters)
+    entry = {
+        "user_id": user_id,
+        "natural_key": f"order:{order_id}:spend",
+        "transaction_type": "redeemed",
+        "points": -points,
+        "lifetime_points": 0,
+        "description": f"Paid R{sums['points_value']} of order {number}",
+        "effective_at": at.isoformat(),
+        "order_id": order_id,
+        "voucher_id": None,
+        "related_id": None,
+        "metadata": {"order": number, "points_value": sums["points_value"], "currency": "ZAR"},
+    }
+    balance = {
+        "user_id": user_id,
+        "current_points": current - points,
+        "pending_points": pending,
+        "lifetime_points": lifetime,
+        "debt_points": debt,
+        "tier_id": tier_id,
+        "settled_at": at.isoformat(),
+    }
+    statements.SPEND.execute(cursor, statements.spend_parameters(entry, drawn, balance))
 
 
 def _split(amount: int, weights: list[int]) -> list[int]:

@@ -23,6 +23,7 @@ from core.api.caller import caller_id
 from core.api.paging import CursorPage
 from core.api.parsers import StrictJSONParser
 from core.api.schema import refuses
+from core.api.serializers import shown
 
 # The pictures, and the text and boundaries around them.
 _BODY_BYTES = services.MOST_IMAGES * settings.MAX_IMAGE_BYTES + 64 * 1024
@@ -133,7 +134,7 @@ class HelpfulView(APIView):
 
     def _vote(self, request: Request, review_id: int, *, helpful: bool) -> Response:
         count = find_helpful(user_id=caller_id(request), review_id=review_id, helpful=helpful)
-        return Response(shapes.HelpfulOutput({"helpful_count": count, "found_helpful": helpful}).data)
+        return Response(shown(shapes.HelpfulOutput, {"helpful_count": count, "found_helpful": helpful}))
 
 
 class ReportView(APIView):
@@ -145,7 +146,7 @@ class ReportView(APIView):
         """Tell the moderators about a review; a second time changes nothing."""
         body = shapes.ReportInput.parse(request)
         report_review(user_id=caller_id(request), review_id=review_id, **body)
-        return Response(shapes.ReportOutput({"reported": True}).data)
+        return Response(shown(shapes.ReportOutput, {"reported": True}))
 
 
 def _own(request: Request, review_id: int, *, status: int = 200) -> Response:

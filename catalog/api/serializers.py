@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from catalog.models import Product, ProductImage
 from core.api.fields import Money, RowId, Text
-from core.api.serializers import Input
+from core.api.serializers import Input, all_shown
 
 MOST_IDS = 200
 ORDERINGS = ["relevance", "newest", "price", "-price", "rating", "name"]
@@ -78,7 +78,7 @@ class CategoryOutput(ShelfOutput):
 
     @extend_schema_field(lazy_serializer("catalog.api.serializers.CategoryOutput")(many=True))
     def get_children(self, shelf: Any) -> list[dict[str, Any]]:
-        return list(CategoryOutput(shelf.children, many=True).data)
+        return list(all_shown(CategoryOutput, shelf.children))
 
 
 class ImageOutput(serializers.Serializer[Any]):

@@ -15,6 +15,7 @@ from catalog.selectors.shelves import brands_on_sale, category_tree
 from core.api.caller import caller_id
 from core.api.paging import CursorPage
 from core.api.schema import refuses
+from core.api.serializers import all_shown
 
 PAGING = [
     OpenApiParameter("limit", int, description="Rows a page: 50, at most 200."),
@@ -61,14 +62,14 @@ class CategoriesView(APIView):
     @extend_schema(operation_id="catalog_categories", responses=shapes.CategoryOutput(many=True))
     def get(self, request: Request) -> Response:
         """The tree of categories."""
-        return Response(shapes.CategoryOutput(category_tree(), many=True).data)
+        return Response(all_shown(shapes.CategoryOutput, category_tree()))
 
 
 class BrandsView(APIView):
     @extend_schema(operation_id="catalog_brands", responses=shapes.ShelfOutput(many=True))
     def get(self, request: Request) -> Response:
         """The brands of the products on sale."""
-        return Response(shapes.ShelfOutput(brands_on_sale(), many=True).data)
+        return Response(all_shown(shapes.ShelfOutput, brands_on_sale()))
 
 
 class ProductsView(APIView):

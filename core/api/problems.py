@@ -6,6 +6,7 @@ is its dotted path (`lines.0.qty`) and `body` stands for the input as a whole.
 """
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -17,11 +18,13 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from core.database.away import is_away
 from core.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+_AWAY_SECONDS = "2"  # PostgreSQL takes about as long to start again
 
 
 def problem(status: int, code: str, title: str, detail: str | None = None, **facts: Any) -> dict[str, Any]:
@@ -69,6 +72,10 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
         body = problem(404, "not_found", "Not found")
     elif isinstance(exc, PermissionDenied):
         body = problem(403, "permission_denied", "Not allowed")
+    elif is_away(exc):
+        logger.warning("answered with 503: %s: %s", type(exc).__name__, str(exc).strip().partition("\n")[0])
+        body = _of_database_away()
+        headers["Retry-After"] = _AWAY_SECONDS
     else:
         return None
     return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
@@ -105,7 +112,15 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Be `handler500`; Django has logged the traceback."""
+    """Be `handler500`; Django has logged the traceback. Without the database it is a 503."""
+    if is_away(sys.exc_info()[1]):
+        away = (
+            HttpResponse("The database is away. Try again in a moment.", "text/plain", status=503)
+            if _in_admin(request)
+            else JsonResponse(_of_database_away(), status=503, content_type=CONTENT_TYPE)
+        )
+        away["Retry-After"] = _AWAY_SECONDS
+        return away
     if _in_admin(request):
         return defaults.server_error(request)
     return problem_response(500, "server_error", "Something went wrong", "The error has been logged.")
@@ -113,6 +128,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _in_admin(request: HttpRequest) -> bool:
     return request.path_info.startswith("/admin/")  # people read those in a browser
+
+
+def _of_database_away() -> dict[str, Any]:
+    detail = "What was asked may have been done: ask again with the same Idempotency-Key."
+    return problem(503, "database_away", "Temporarily unavailable", detail)
 
 
 _TITLES: dict[type[exceptions.APIException], tuple[str, str]] = {

@@ -20,6 +20,7 @@ from accounts.facade import (
 )
 from core.api.problems import printable, problem_of
 from core.api.schema import IDEMPOTENCY_KEY, refuses
+from core.api.serializers import shown
 from core.idempotency import run_once
 from orders.api import shop_serializers as shapes
 from orders.services.returns import (
@@ -72,7 +73,7 @@ class ShopOrderView(ShopView):
         reader = shapes.OrderReader(shop)
         told = reader.order(reader.number(number), request.data)
         outcome = put_order(shop, told, actor=key.actor, at=timezone.now())
-        answer = shapes.ShopOrderOutput(shop_order(shop, told.number)).data
+        answer = shown(shapes.ShopOrderOutput, shop_order(shop, told.number))
         return Response(answer, status=201 if outcome.status == "created" else 200)
 
 
@@ -138,9 +139,9 @@ class ShopReturnsView(ShopView):
         answer = {"number": told.number, "return_id": told.return_id}
         if taken.applied is None:
             waiting: dict[str, Any] = {"status": "waiting", "order_status": None, "lines": [], "at": told.at}
-            return Response(shapes.ShopReturnOutput(answer | waiting).data, status=202)
+            return Response(shown(shapes.ShopReturnOutput, answer | waiting), status=202)
         return Response(
-            shapes.ShopReturnOutput(answer | _applied(taken)).data, status=201 if taken.is_new else 200
+            shown(shapes.ShopReturnOutput, answer | _applied(taken)), status=201 if taken.is_new else 200
         )
 
 

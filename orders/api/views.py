@@ -87,7 +87,7 @@ class OrdersView(APIView):
         page = OrdersPage()
         mine = member_orders(caller_id(request), status=query.get("status"))
         rows = page.paginate_queryset(mine, request, view=self)
-        return page.get_paginated_response(shapes.OrderOutput(rows, many=True).data)
+        return page.get_paginated_response(all_shown(shapes.OrderOutput, rows))
 
     @extend_schema(
         request=shapes.OrderInput, responses={201: shapes.MadeOrderOutput}, parameters=[IDEMPOTENCY_KEY]
@@ -122,7 +122,7 @@ class OrderView(APIView):
     @extend_schema(operation_id="orders_retrieve", responses=shapes.OrderDetailOutput)
     def get(self, request: Request, order_id: int) -> Response:
         """One order with its lines, its way so far, and its returns."""
-        return Response(shapes.OrderDetailOutput(member_order(caller_id(request), order_id)).data)
+        return Response(shown(shapes.OrderDetailOutput, member_order(caller_id(request), order_id)))
 
 
 class CancelView(APIView):
@@ -144,7 +144,7 @@ class CancelView(APIView):
             at=timezone.now(),
             reason=body["reason"],
         )
-        return Response(shapes.OrderDetailOutput(member_order(user_id, order_id)).data)
+        return Response(shown(shapes.OrderDetailOutput, member_order(user_id, order_id)))
 
 
 class ReturnRequestsView(APIView):

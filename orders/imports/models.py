@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from core import rights
 from core.models import Stamped
 
 # No foreign keys' constraints on staged rows: they come by the hundred thousand, and one place writes them.
@@ -75,6 +76,8 @@ class ImportRow(models.Model):
     price = models.DecimalField(max_digits=12, decimal_places=2)
     name = models.TextField(blank=True)
 
+    database_rights = rights.ALL | rights.ANALYZE
+
     class Meta:
         db_table = "order_import_rows"
 
@@ -93,6 +96,8 @@ class ImportDocument(models.Model):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     rows = models.BigIntegerField()
+
+    database_rights = rights.ALL | rights.ANALYZE
 
     class Meta:
         db_table = "order_import_documents"

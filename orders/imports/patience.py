@@ -4,17 +4,17 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
+
+from core.database.away import is_away
 
 PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.5
 
 _Result = TypeVar("_Result")
 
-# Classes and codes of https://www.postgresql.org/docs/current/errcodes-appendix.html: the connection broke,
-# the transaction lost a race, the server shuts down, crashed or starts.
-_PASSING_CLASSES = ("08", "40")
-_PASSING_CODES = ("57P01", "57P02", "57P03")
+# Class of https://www.postgresql.org/docs/current/errcodes-appendix.html: the transaction lost a race.
+_LOST_RACE = "40"
 
 
 class Patience:
@@ -56,8 +56,5 @@ class Patience:
 
 
 def _passes(error: Exception) -> bool:
-    code = getattr(error.__cause__, "pgcode", None)
-    if code is None:
-        # It never reached the server, or no answer came; a COPY that breaks off is a bare DatabaseError.
-        return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
-    return code.startswith(_PASSING_CLASSES) or code in _PASSING_CODES
+    code = getattr(error.__cause__, "pgcode", None) or ""
+    return is_away(error) or code.startswith(_LOST_RACE)

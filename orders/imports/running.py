@@ -13,13 +13,13 @@ from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
+from core.progress import Display
 from orders.imports.chunks import Chunk, store_next_chunk
 from orders.imports.delivering import make_members, make_products, store_orders
 from orders.imports.draining import Drain
 from orders.imports.files import SourceFile, UnusableFile, opened
 from orders.imports.models import FileKind, ImportDocument, ImportFile
 from orders.imports.patience import Patience
-from orders.imports.progress import Display
 from orders.imports.rejects import rejects_path, write_rejects
 from orders.imports.returning import store_returns
 from orders.imports.staging import columns_of, stage, unstage

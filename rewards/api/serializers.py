@@ -56,7 +56,7 @@ class OfferOutput(serializers.Serializer[Any]):
     points_required = serializers.IntegerField(source="option.points_required")
     value = Money(source="option.value", help_text="Rand; for a category discount a percentage.")
     category_id = serializers.IntegerField(source="option.category_id", allow_null=True)
-    min_tier = serializers.CharField(source="option.min_tier.name", default=None, allow_null=True)
+    min_tier = serializers.CharField(source="min_tier.name", default=None, allow_null=True)
     available = serializers.BooleanField()
     unavailable_reason = serializers.ChoiceField(["tier_too_low", "insufficient_points"], allow_null=True)
 

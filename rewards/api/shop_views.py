@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.facade import ApiKeyAuthentication, HasScope, ShopKeyNeeded, shop_of
 from core.api.schema import IDEMPOTENCY_KEY, refuses
+from core.api.serializers import shown
 from core.errors import NotFound
 from core.idempotency import run_once
 from rewards.api import shop_serializers as shapes
@@ -47,8 +48,8 @@ class ShopMemberView(APIView):
     def get(self, request: Request, external_id: str) -> Response:
         """A member's points and tier."""
         user_id, now = member_id(external_id), timezone.now()
-        points: dict[str, Any] = BalanceOutput(balance(user_id, at=now)).data
-        tier: dict[str, Any] = LoyaltyStatusOutput(loyalty_status(user_id, at=now)).data
+        points: dict[str, Any] = shown(BalanceOutput, balance(user_id, at=now))
+        tier: dict[str, Any] = shown(LoyaltyStatusOutput, loyalty_status(user_id, at=now))
         return Response({"external_id": external_id, **points, **tier})
 
 
@@ -81,4 +82,4 @@ class ShopPointsView(APIView):
             at=timezone.now(),
         )
         named = {"external_id": external_id, "key": body["key"], "points": body["points"]}
-        return Response(shapes.ShopPointsOutput(named | adjusted.after).data)
+        return Response(shown(shapes.ShopPointsOutput, named | adjusted.after))

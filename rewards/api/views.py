@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 from core.api.caller import caller_id
 from core.api.paging import CursorPage
 from core.api.schema import IDEMPOTENCY_KEY, refuses
+from core.api.serializers import all_shown, shown
 from core.idempotency import idempotency_key, run_once
 from rewards.api import serializers as shapes
 from rewards.models import EarningRule
@@ -33,7 +34,7 @@ class BalanceView(APIView):
             found = balances.balance(caller_id(request), at=timezone.now())
         else:
             found = balances.balance_as_of(caller_id(request), at=as_of)
-        return Response(shapes.BalanceOutput(found).data)
+        return Response(shown(shapes.BalanceOutput, found))
 
 
 class LoyaltyStatusView(APIView):
@@ -41,21 +42,21 @@ class LoyaltyStatusView(APIView):
     def get(self, request: Request) -> Response:
         """The member's tier, and the way to the next."""
         status = balances.loyalty_status(caller_id(request), at=timezone.now())
-        return Response(shapes.LoyaltyStatusOutput(status).data)
+        return Response(shown(shapes.LoyaltyStatusOutput, status))
 
 
 class EarnRulesView(APIView):
     @extend_schema(responses=shapes.EarningRuleOutput(many=True))
     def get(self, request: Request) -> Response:
         """The ways to earn points."""
-        return Response(shapes.EarningRuleOutput(EarningRule.objects.filter(is_active=True), many=True).data)
+        return Response(all_shown(shapes.EarningRuleOutput, EarningRule.objects.filter(is_active=True)))
 
 
 class RedemptionOptionsView(APIView):
     @extend_schema(responses=shapes.OfferOutput(many=True))
     def get(self, request: Request) -> Response:
         """What points buy, and whether this member can have it now."""
-        return Response(shapes.OfferOutput(offers(caller_id(request), at=timezone.now()), many=True).data)
+        return Response(all_shown(shapes.OfferOutput, offers(caller_id(request), at=timezone.now())))
 
 
 class RedeemView(APIView):
@@ -76,7 +77,7 @@ class RedeemView(APIView):
             at=timezone.now(),
             key=idempotency_key(request),
         )
-        return Response(shapes.RedemptionOutput(redemption).data)
+        return Response(shown(shapes.RedemptionOutput, redemption))
 
 
 class VouchersView(APIView):
@@ -97,7 +98,7 @@ class ValidateVoucherView(APIView):
         check = check_voucher(
             caller_id(request), body["code"], at=timezone.now(), order_total=body.get("order_total")
         )
-        return Response(shapes.VoucherCheckOutput(check).data)
+        return Response(shown(shapes.VoucherCheckOutput, check))
 
 
 class TransactionsView(APIView):
@@ -121,7 +122,7 @@ class TransactionsView(APIView):
         )
         page = HistoryPage()
         rows = page.paginate_queryset(lines, request, view=self)
-        return page.get_paginated_response(shapes.TransactionOutput(rows, many=True).data)
+        return page.get_paginated_response(all_shown(shapes.TransactionOutput, rows))
 
 
 class TransactionView(APIView):
@@ -129,8 +130,8 @@ class TransactionView(APIView):
     def get(self, request: Request, transaction_id: int) -> Response:
         """One line of the history, and why it is there."""
         found = line(caller_id(request), transaction_id)
-        answer = shapes.TransactionOutput(found).data
-        why = shapes.ExplanationOutput(explain(found, at=timezone.now())).data
+        answer = shown(shapes.TransactionOutput, found)
+        why = shown(shapes.ExplanationOutput, explain(found, at=timezone.now()))
         return Response({**answer, "why": why})
 
 
@@ -139,4 +140,4 @@ class ExpiringView(APIView):
     def get(self, request: Request) -> Response:
         """How many points go on which day, soonest first."""
         found = balances.expiring(caller_id(request), at=timezone.now())
-        return Response(shapes.ExpiringOutput(found, many=True).data)
+        return Response(all_shown(shapes.ExpiringOutput, found))

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from core import rights
 from core.models import Stamped
 
 
@@ -31,6 +32,8 @@ class UserPoints(Stamped):
         blank=True,
         help_text="The account's clock at its last posting: it never runs backwards.",
     )
+
+    database_rights = rights.KEEP
 
     class Meta:
         db_table = "user_points"
@@ -137,7 +140,7 @@ class PointLot(Stamped):
     """Points that came together and expire together.
 
     `remaining` is spendable once `matured` (posted as such). A null `expires_at` means never; otherwise the
-    lot is good while `now < expires_at`.
+    lot is good while `now < expires_at`. Triggers let only `remaining` and `matured` change.
     """
 
     user = models.ForeignKey(
@@ -150,6 +153,8 @@ class PointLot(Stamped):
     matures_at = models.DateTimeField()
     matured = models.BooleanField(default=False)
     expires_at = models.DateTimeField(null=True, blank=True)
+
+    database_rights = rights.KEEP
 
     class Meta:
         db_table = "point_lots"
@@ -225,6 +230,8 @@ class TierChange(models.Model):
     basis_points = models.BigIntegerField()
     reason = models.CharField(max_length=20, choices=Reason)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    database_rights = rights.ADD
 
     class Meta:
         db_table = "tier_changes"

@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from core import rights
 from core.models import Stamped
 
 
@@ -52,6 +53,8 @@ class Programme(Stamped):
         validators=[MinValueValidator(0)],
         help_text="Fewer than these can't be used to pay for an order.",
     )
+
+    database_rights = rights.KEEP
 
     class Meta:
         db_table = "programme"

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core import rights
 from core.models import Stamped
 from rewards.models.programme import BenefitType
 
@@ -41,6 +42,8 @@ class UserVoucher(Stamped):
     order = models.ForeignKey("orders.Order", null=True, on_delete=models.PROTECT, related_name="vouchers")
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+
+    database_rights = rights.KEEP
 
     class Meta:
         db_table = "user_vouchers"

@@ -17,12 +17,21 @@ class BrokenRule:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What an audit found; clean when nothing is broken."""
+class LedgerSize:
+    """How much the ledger holds."""
 
     members: int
     transactions: int
     points: int
+
+    def __str__(self) -> str:
+        return f"{self.members} members, {self.transactions} ledger lines, {self.points} points"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport(LedgerSize):
+    """What an audit found; clean when nothing is broken."""
+
     broken: tuple[BrokenRule, ...]
 
     @property
@@ -147,6 +156,16 @@ def ledger_lines() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'points_transactions'::regclass")
         return max(0, int(cursor.fetchone()[0]))
+
+
+def ledger_size() -> LedgerSize:
+    """Count accounts, ledger lines and their points."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), (SELECT count(*) FROM points_transactions), "
+            "(SELECT coalesce(sum(points), 0)::bigint FROM points_transactions) FROM user_points"
+        )
+        return LedgerSize(*cursor.fetchone())
 
 
 def audit_ledger() -> AuditReport:

@@ -8,12 +8,25 @@ from itertools import groupby
 from django.db import connection
 from django.utils import timezone
 
+from core.database.prepared import Prepared
 from rewards.account import Account, Lot
 from rewards.rules import Tier, tier_after, tier_for, tier_progress
 from rewards.selectors.programme import ProgrammeRules, programme_rules
 from rewards.selectors.tier_basis import basis_points
 
 EXPIRING_SOON = timedelta(days=30)
+
+_ACCOUNT = Prepared(
+    "user_points_by_the_clock",
+    """
+    SELECT p.current_points, p.pending_points, p.lifetime_points, p.debt_points, p.tier_id,
+           l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured, l.id
+    FROM user_points p
+    LEFT JOIN point_lots l ON l.user_id = p.user_id AND l.remaining > 0
+        AND (l.expires_at <= %s OR (NOT l.matured AND l.matures_at <= %s))
+    WHERE p.user_id = %s
+    """,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +105,7 @@ def settled_account(user_id: int, *, at: datetime, expiring_until: datetime | No
     It has the lots that the clock moved, and those that expire up to `expiring_until`.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT p.current_points, p.pending_points, p.lifetime_points, p.debt_points, p.tier_id,
-                   l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured, l.id
-            FROM user_points p
-            LEFT JOIN point_lots l ON l.user_id = p.user_id AND l.remaining > 0
-                AND (l.expires_at <= %s OR (NOT l.matured AND l.matures_at <= %s))
-            WHERE p.user_id = %s
-            """,
-            [expiring_until or at, at, user_id],
-        )
+        _ACCOUNT.execute(cursor, [expiring_until or at, at, user_id])
         rows = cursor.fetchall()
     if not rows:
         return Account(user_id)

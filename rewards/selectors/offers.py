@@ -19,9 +19,10 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An option with whether the member can redeem it now."""
+    """An option with the tier that it needs, and whether the member can redeem it now."""
 
     option: RedemptionOption
+    min_tier: Tier | None
     unavailable_reason: str | None
 
     @property
@@ -29,10 +30,11 @@ class Offer:
         return self.unavailable_reason is None
 
 
-def refusal(option: RedemptionOption, *, tier: Tier | None, current_points: int) -> Refusal | None:
+def refusal(
+    option: RedemptionOption, min_tier: Tier | None, *, tier: Tier | None, current_points: int
+) -> Refusal | None:
     """Return why a member of `tier` with `current_points` can't redeem `option`, or None when they can."""
-    reached = tier.min_points if tier else 0
-    if option.min_tier is not None and option.min_tier.min_points > reached:
+    if min_tier is not None and min_tier.min_points > (tier.min_points if tier else 0):
         return Refusal.TIER_TOO_LOW
     if option.points_required > current_points:
         return Refusal.INSUFFICIENT_POINTS
@@ -44,5 +46,10 @@ def offers(user_id: int, *, at: datetime) -> list[Offer]:
     programme = programme_rules()
     account = settled_account(user_id, at=at)
     tier = tier_for(basis_points_of(account, programme, at=at), programme.tiers)
-    options = RedemptionOption.objects.select_related("min_tier").filter(is_active=True)
-    return [Offer(option, refusal(option, tier=tier, current_points=account.current)) for option in options]
+    found = []
+    for option in RedemptionOption.objects.filter(is_active=True):
+        needed = programme.tier(option.min_tier_id)
+        found.append(
+            Offer(option, needed, refusal(option, needed, tier=tier, current_points=account.current))
+        )
+    return found

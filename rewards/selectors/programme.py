@@ -7,7 +7,9 @@ from typing import Any
 
 from django.db import connection
 
-from rewards.models import EarningRule
+from core.database.prepared import Prepared
+from core.rows import Rows
+from rewards.models import EarningRule, RedemptionOption
 from rewards.rules import Tier
 
 
@@ -23,6 +25,10 @@ class ProgrammeRules:
     point_value: Decimal
     minimum_points: int
     tiers: tuple[Tier, ...]
+
+    def tier(self, tier_id: int | None) -> Tier | None:
+        """Return the tier of that id; None for none."""
+        return next((tier for tier in self.tiers if tier.id == tier_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +53,46 @@ class ActiveRule:
         }
 
 
+_SETTINGS = """
+    tier_basis, hold_days, points_valid_months, restored_points_days, voucher_valid_days, point_value,
+    minimum_points,
+    ARRAY(SELECT row_to_json(t) FROM (
+        SELECT id, name, min_points, benefits FROM loyalty_tiers ORDER BY min_points
+    ) t)"""
+_SETTINGS_WIDTH = 8
+_OPTIONS = Rows(RedemptionOption, "o")
+
+
+_RULES = Prepared("programme", f"SELECT {_SETTINGS} FROM programme")  # noqa: S608
+_RULES_AND_OPTION = Prepared(
+    "programme_with_option",
+    f"""
+    SELECT {_SETTINGS}, {_OPTIONS.columns}
+    FROM programme LEFT JOIN redemption_options o ON o.id = %s AND o.is_active
+    """,  # noqa: S608
+)
+
+
 def programme_rules() -> ProgrammeRules:
     """Return the settings and the tiers in one query, never from a cache: a change counts at once."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT tier_basis, hold_days, points_valid_months, restored_points_days, voucher_valid_days,
-                   point_value, minimum_points,
-                   ARRAY(SELECT row_to_json(t) FROM (
-                       SELECT id, name, min_points, benefits FROM loyalty_tiers ORDER BY min_points
-                   ) t)
-            FROM programme
-            """
-        )
-        basis, hold, months, restored, voucher_days, value, minimum, tiers = cursor.fetchone()
+        _RULES.execute(cursor)
+        return _rules(cursor.fetchone())
+
+
+def programme_with_option(option_id: str) -> tuple[ProgrammeRules, RedemptionOption | None]:
+    """Return the settings and the tiers, and in the same query the active option of that id."""
+    with connection.cursor() as cursor:
+        _RULES_AND_OPTION.execute(cursor, [option_id])
+        row = cursor.fetchone()
+    option = _OPTIONS.made_of(row[_SETTINGS_WIDTH:])
+    return _rules(row), option if option.pk is not None else None
+
+
+def _rules(row: tuple[Any, ...]) -> ProgrammeRules:
+    basis, hold, months, restored, voucher_days, value, minimum, tiers = row[:_SETTINGS_WIDTH]
     return ProgrammeRules(
-        basis, hold, months, restored, voucher_days, value, minimum, tuple(_tier(row) for row in tiers)
+        basis, hold, months, restored, voucher_days, value, minimum, tuple(_tier(tier) for tier in tiers)
     )
 
 

@@ -52,7 +52,8 @@ def misplaced_members(programme: ProgrammeRules, *, first: int, last: int, at: d
 
     Where spendable points are the basis, whoever the clock has moved is in it, too.
     """
-    basis, rolling, parameters = programme.tier_basis, NO_POINTS, []
+    basis, rolling = programme.tier_basis, NO_POINTS
+    parameters: list[Any] = []
     if basis == "rolling_year":
         rolling, parameters = rolling_points(at)
         # Said here as well: the planner does not carry a range of ids into a subquery.

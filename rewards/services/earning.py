@@ -1,5 +1,6 @@
 """Earning: purchases as their orders now stand, and sign-ups, reviews and referrals once each."""
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -66,7 +67,6 @@ def accrue_orders(order_ids: Collection[int], *, at: datetime) -> None:
 
 
 def _posted_purchases(bases: Iterable[EarningBasis]) -> dict[int, PostedPurchase]:
-    bases = list(bases)
     # ::json, because Django's cursors leave jsonb as text.
     with connection.cursor() as cursor:
         cursor.execute(
@@ -78,10 +78,17 @@ def _posted_purchases(bases: Iterable[EarningBasis]) -> dict[int, PostedPurchase
                              JOIN lot_allocations a ON a.lot_id = l.id
                              JOIN points_transactions x ON x.id = a.transaction_id
                              WHERE l.transaction_id = t.id AND x.transaction_type = 'expired'), 0)::bigint
-            FROM unnest(%s::bigint[], %s::text[]) k (user_id, natural_key)
+            FROM jsonb_to_recordset(%s) k (user_id bigint, natural_key text)
             JOIN points_transactions t ON t.user_id = k.user_id AND t.natural_key = k.natural_key
             """,
-            [[basis.user_id for basis in bases], [_purchase_key(basis.order_id) for basis in bases]],
+            [
+                json.dumps(
+                    [
+                        {"user_id": basis.user_id, "natural_key": _purchase_key(basis.order_id)}
+                        for basis in bases
+                    ]
+                )
+            ],
         )
         return {order_id: PostedPurchase(*earn) for order_id, *earn in cursor.fetchall()}
 

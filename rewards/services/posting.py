@@ -1,5 +1,6 @@
 """Locking accounts with their lots, and posting what was done to them (`services.writing`)."""
 
+import json
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import cached_property
@@ -7,6 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from core.arrays import bigints
 from rewards.account import Account, Lot
 from rewards.models import TierChange
 from rewards.selectors.programme import ProgrammeRules, programme_rules
@@ -47,25 +49,25 @@ class Book:
     def load_due_lots(self, user_ids: Iterable[int]) -> None:
         """Bring in the lots that the clock has moved: what settling needs."""
         self._bring_in(
-            """l.user_id = ANY(%s) AND l.remaining > 0
+            """l.user_id = ANY(%s::bigint[]) AND l.remaining > 0
                AND (l.expires_at <= %s OR (NOT l.matured AND l.matures_at <= %s))""",
-            [list(user_ids), self.at, self.at],
+            [bigints(user_ids), self.at, self.at],
         )
 
     def load_open_lots(self, user_ids: Iterable[int]) -> None:
         """Bring in every lot that still holds points: needed before a spend or a reversal."""
-        self._bring_in("l.user_id = ANY(%s) AND l.remaining > 0", [list(user_ids)])
+        self._bring_in("l.user_id = ANY(%s::bigint[]) AND l.remaining > 0", [bigints(user_ids)])
 
     def load_lots(self, transaction_ids: Iterable[int]) -> dict[int, Lot]:
         """Bring in the lots that these transactions made, full or empty; returns them by transaction."""
         wanted = list(transaction_ids)
-        self._bring_in("l.transaction_id = ANY(%s)", [wanted])
+        self._bring_in("l.transaction_id = ANY(%s::bigint[])", [bigints(wanted)])
         return self._known("transaction_id", wanted)
 
     def load_lots_by_id(self, lot_ids: Iterable[int]) -> dict[int, Lot]:
         """Bring in these lots, full or empty; returns them by their id."""
         wanted = list(lot_ids)
-        self._bring_in("l.id = ANY(%s)", [wanted])
+        self._bring_in("l.id = ANY(%s::bigint[])", [bigints(wanted)])
         return self._known("id", wanted)
 
     def _known(self, key: str, wanted: Collection[int]) -> dict[int, Lot]:
@@ -152,9 +154,10 @@ def _lock_rows(user_ids: list[int]) -> list[tuple[Any, ...]]:
             """
             WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%s))
             SELECT user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at
-            FROM turn, user_points WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE OF user_points
+            FROM turn, user_points WHERE user_id = ANY(%s::bigint[])
+            ORDER BY user_id FOR UPDATE OF user_points
             """,
-            [TIERS_LOCK, user_ids],
+            [TIERS_LOCK, bigints(user_ids)],
         )
         return list(cursor.fetchall())
 
@@ -166,11 +169,11 @@ def _create_missing(user_ids: list[int]) -> None:
             INSERT INTO user_points (user_id, current_points, pending_points, lifetime_points, debt_points,
                                      created_at, updated_at)
             SELECT u.id, 0, 0, 0, 0, now(), now() FROM users u
-            WHERE u.id = ANY(%s) AND NOT EXISTS (SELECT FROM user_points p WHERE p.user_id = u.id)
+            WHERE u.id = ANY(%s::bigint[]) AND NOT EXISTS (SELECT FROM user_points p WHERE p.user_id = u.id)
             ORDER BY u.id
             ON CONFLICT (user_id) DO NOTHING
             """,
-            [user_ids],
+            [bigints(user_ids)],
         )
 
 
@@ -190,9 +193,9 @@ def posted_keys(keys: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
         cursor.execute(
             """
             SELECT t.user_id, t.natural_key
-            FROM unnest(%s::bigint[], %s::text[]) k (user_id, natural_key)
+            FROM jsonb_to_recordset(%s) k (user_id bigint, natural_key text)
             JOIN points_transactions t ON t.user_id = k.user_id AND t.natural_key = k.natural_key
             """,
-            [[user_id for user_id, _ in keys], [key for _, key in keys]],
+            [json.dumps([{"user_id": user_id, "natural_key": key} for user_id, key in keys])],
         )
         return set(cursor.fetchall())

@@ -13,6 +13,7 @@ from rewards.account import Account, Cause
 from rewards.models import PointsTransaction, RedemptionOption, UserVoucher
 from rewards.models.vouchers import new_voucher_id
 from rewards.selectors.offers import Refusal, refusal
+from rewards.selectors.programme import programme_with_option
 from rewards.selectors.tier_basis import basis_points
 from rewards.services.posting import Book, lock_accounts
 from rewards.services.voucher_codes import insert_voucher
@@ -109,16 +110,16 @@ def _redeemed_before(account: Account, key: str, option_id: str) -> Redemption |
 
 
 def _offered_option(book: Book, account: Account, option_id: str) -> RedemptionOption:
-    option = RedemptionOption.objects.select_related("min_tier").filter(pk=option_id, is_active=True).first()
+    programme, option = programme_with_option(option_id)
+    book.programme = programme
     if option is None:
         raise OptionNotOffered("There is no such option.", redemption_option_id=option_id)
-    tier = rules.tier_for(
-        basis_points([account], book.programme, at=book.at)[account.user_id], book.programme.tiers
-    )
-    if refusal(option, tier=tier, current_points=account.current) is Refusal.TIER_TOO_LOW:
-        raise OptionNotOffered(
-            f"{option.name} needs the tier {option.min_tier}.", redemption_option_id=option_id
-        )
+    basis = basis_points([account], programme, at=account.clock)[account.user_id]
+    tier = rules.tier_for(basis, programme.tiers)
+    needed = programme.tier(option.min_tier_id)
+    why_not = refusal(option, needed, tier=tier, current_points=account.current)
+    if needed is not None and why_not is Refusal.TIER_TOO_LOW:
+        raise OptionNotOffered(f"{option.name} needs the tier {needed.name}.", redemption_option_id=option_id)
     return option
 
 
@@ -131,7 +132,7 @@ def _voucher(book: Book, account: Account, option: RedemptionOption) -> UserVouc
         value=option.value,
         category_id=option.category_id,
         expires_at=rules.expires_after_days(
-            book.at, book.programme.voucher_valid_days, timezone.get_default_timezone()
+            account.clock, book.programme.voucher_valid_days, timezone.get_default_timezone()
         ),
-        created_at=book.at,
+        created_at=account.clock,
     )

@@ -5,14 +5,16 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench import frame
+from bench.__main__ import BENCHMARKS
 from bench.dataset import missing_dataset
-from bench.frame import Contender, Sample, run
+from bench.frame import Contender, Result, Sample, Series, run
 from bench.services import PROJECT
 from bench.table import show
 
@@ -64,7 +66,34 @@ def test_contenders_take_turns_and_the_ratio_is_of_medians(
         ("ours", 200.0, 0.2),
         ("yardstick", 1000.0, 1.0),
     ]
-    assert written["contenders"][0]["samples"][0] == {"value": 300.0, "details": {"seconds": 1.5}}
+    assert written["contenders"][0]["samples"][0] == {
+        "value": 300.0,
+        "details": {"seconds": 1.5},
+        "parts": {},
+    }
+
+
+def test_latencies_and_the_parts_of_a_run_have_their_place_in_the_table() -> None:
+    def sample(value: float, *, p95: float) -> Sample:
+        parts = {"redeem": Sample(value / 10, {"p50_ms": 2.0, "p95_ms": p95 * 2, "p99_ms": 30.0})}
+        return Sample(value, {"p50_ms": 1.0, "p95_ms": p95, "p99_ms": 20.0, "cpu": 0.5}, parts)
+
+    series = frame.Series("ours", (sample(500, p95=10.0), sample(700, p95=14.0)))
+    machine, at = {"cpus": "2"}, datetime(2026, 11, 20, tzinfo=UTC)
+    result = frame.Result("mix", "the mix", "requests/s", at, machine, (series,))
+    shown = show(result).splitlines()
+    assert shown[3].endswith("× yardstick  p50 ms  p95 ms  p99 ms")
+    assert [line.split() for line in shown[4:]] == [
+        ["ours", "600", "500", "–", "700", "–", "1.0", "12.0", "20.0"],
+        ["redeem", "60", "50", "–", "70", "–", "2.0", "24.0", "30.0"],
+    ]
+
+
+def test_what_is_there_for_information_is_no_yardstick() -> None:
+    rates = {"ours": 300.0, "yardstick": 200.0, "nothing but the server": 900.0}
+    series = [Series(name, (Sample(rate),), for_information=rate > 500) for name, rate in rates.items()]
+    result = Result("script", "", "lines/s", datetime.now(UTC), {}, tuple(series))
+    assert [result.ratio(one) for one in series] == [1.5, 1.0, 4.5]
 
 
 def test_an_unknown_benchmark_is_refused_with_the_names_that_there_are() -> None:
@@ -72,7 +101,7 @@ def test_an_unknown_benchmark_is_refused_with_the_names_that_there_are() -> None
         [sys.executable, "-m", "bench", "--only", "nothing"], cwd=PROJECT, capture_output=True, text=True
     )
     assert ended.returncode == 2
-    assert "there is no benchmark nothing; there are: import, checkout, shop_batch" in ended.stderr
+    assert f"there is no benchmark nothing; there are: {', '.join(BENCHMARKS)}" in ended.stderr
 
 
 def test_a_missing_dataset_is_said_with_the_variable_that_names_it(

@@ -13,13 +13,20 @@ from core.outbox import Handler
 
 @pytest.fixture
 def subscribe() -> Iterator[Callable[..., Handler]]:
-    """Register handlers for the length of a test."""
+    """Register handlers for the length of a test, in a process that is new or has long delivered batches."""
     names: list[str] = []
 
     def register(
-        handler: Handler, *, name: str = "probe", topic: str = "probe.seen", batch: int = 100
+        handler: Handler,
+        *,
+        name: str = "probe",
+        topic: str = "probe.seen",
+        batch: int = 100,
+        is_new: bool = False,
     ) -> Handler:
         outbox.subscriber(name, [topic], batch)(handler)
+        if not is_new:
+            outbox._subscriptions[name].reach = batch
         names.append(name)
         return handler
 

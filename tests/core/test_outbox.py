@@ -8,11 +8,12 @@ import threading
 import time
 from datetime import timedelta
 
+import psycopg2
 import pytest
 import redis
 import time_machine
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
@@ -308,14 +309,7 @@ def test_a_process_killed_between_effect_and_delete_leaves_the_message_and_no_ef
         outbox.deliver("probe")
         """
     )
-    killed = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "TEST_DATABASE": connection.settings_dict["NAME"]},
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        timeout=60,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert deliver_in_a_new_process(script) == -signal.SIGKILL
     assert took_effect() == []
     deadline = time.monotonic() + 5
     while outbox.pending("probe") and time.monotonic() < deadline:
@@ -408,6 +402,123 @@ def test_a_message_is_dead_after_its_twelfth_try_and_kept_with_its_error(subscri
     assert outbox.deliver("probe") == 0
     row.refresh_from_db()
     assert row.tries == 12
+
+
+@pytest.mark.django_db
+def test_a_new_process_begins_with_one_message_and_doubles(subscribe):
+    sizes = []
+
+    def handler(messages):
+        sizes.append(len(messages))
+        write_effects(messages)
+
+    subscribe(handler, batch=5, is_new=True)
+    publish(*range(15))
+    assert outbox.deliver("probe") == 15
+    assert sizes == [1, 2, 4, 5, 3]
+    assert took_effect() == list(range(15))
+
+
+KILLED_BY_NUMBER_5 = """
+import os, signal
+import django
+from django.conf import settings
+settings.DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
+django.setup()
+from core import outbox
+from tests.core.test_outbox import write_effects
+
+def handler(messages):
+    if any(message.payload["n"] == 5 for message in messages):
+        os.kill(os.getpid(), signal.SIGKILL)
+    write_effects(messages)
+
+outbox.subscriber("probe", ["probe.seen"])(handler)
+outbox.deliver("probe")
+"""
+
+
+def deliver_in_a_new_process(script):
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "TEST_DATABASE": connection.settings_dict["NAME"]},
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        timeout=60,
+    ).returncode
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_kills_its_process_is_counted_and_holds_nobody_up_for_ever(subscribe):
+    subscribe(write_effects)
+    publish(*range(12))
+    deaths = 0
+    while (returncode := deliver_in_a_new_process(KILLED_BY_NUMBER_5)) != 0:
+        assert returncode == -signal.SIGKILL
+        deaths += 1
+        OutboxMessage.objects.filter(tries__gt=0).update(due_at=timezone.now() + timedelta(hours=1))
+    # 0, (1 2), killed by (3 4 5 6); 3, killed by (4 5); 4, killed by (5 6); killed by 5, which is counted.
+    assert deaths == 4
+    poison = OutboxMessage.objects.get()
+    assert (poison.payload, poison.tries, poison.died_at) == ({"n": 5}, 1, None)
+    assert sorted(took_effect()) == [n for n in range(12) if n != 5]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_whose_last_try_killed_its_process_is_dead(subscribe):
+    subscribe(write_effects)
+    publish(5)
+    OutboxMessage.objects.update(tries=outbox.LAST_TRY - 1)
+    assert deliver_in_a_new_process(KILLED_BY_NUMBER_5) == -signal.SIGKILL
+    row = OutboxMessage.objects.get()
+    assert (row.tries, row.died_at) == (outbox.LAST_TRY, None)
+    assert row.due_at > timezone.now() + timedelta(minutes=59)
+    OutboxMessage.objects.update(due_at=timezone.now())
+    outbox.deliver("probe")
+    row.refresh_from_db()
+    assert (row.tries, row.error, row.died_at is not None) == (12, "The process that tried it ended.", True)
+    assert took_effect() == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("is_new", "counted"), [(False, 0), (True, 1)], ids=["in a batch", "alone"])
+def test_a_database_that_goes_away_in_the_middle_blames_no_message(subscribe, is_new, counted):
+    """Its error reaches the worker and not the messages, which nobody tries one by one without a database."""
+    calls = []
+
+    def handler(messages):
+        calls.append(len(messages))
+        with connection.cursor() as cursor:
+            if len(calls) == 1:
+                end_this_session()
+            cursor.execute("SELECT 1")
+
+    subscribe(handler, is_new=is_new)
+    publish(1, 2)
+    with pytest.raises(OperationalError):
+        outbox.deliver("probe")
+    assert calls == [1 if is_new else 2]
+    connection.close()
+    assert [(row.tries, row.error) for row in OutboxMessage.objects.order_by("id")] == [
+        (counted, ""),
+        (0, ""),
+    ]
+    OutboxMessage.objects.update(due_at=timezone.now())
+    assert outbox.deliver("probe") == 2
+
+
+def end_this_session():
+    """Have PostgreSQL end the session of this thread's connection, as when it restarts."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    parameters = {**connection.get_connection_params()}
+    for name in ("cursor_factory", "context"):
+        parameters.pop(name, None)
+    other = psycopg2.connect(**parameters)
+    with other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
 
 
 @pytest.mark.django_db

@@ -1,6 +1,14 @@
 import json
+import os
+import subprocess
+import sys
 
+import psycopg2
 import pytest
+from django.conf import settings
+from django.db import connection, transaction
+
+from core.models import AuditEntry
 
 pytestmark = [pytest.mark.urls("tests.core.urls")]
 
@@ -164,3 +172,93 @@ def test_a_bad_query_parameter_is_named(api, query):
 
 def test_of_a_repeated_query_parameter_the_last_counts(api):
     assert api.get("/probe/basket/?limit=99&limit=3").json() == {"limit": 3}
+
+
+# --- without the database
+
+
+@pytest.fixture
+def broken_off():
+    """End this thread's session of PostgreSQL under the feet of Django, as a restart does."""
+
+    def end():
+        connection.ensure_connection()
+        other = psycopg2.connect(connection.connection.dsn)
+        with other, other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.get_backend_pid()])
+        other.close()
+
+    yield end
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("key", [{}, {"HTTP_IDEMPOTENCY_KEY": "k"}], ids=["without a key", "with a key"])
+def test_a_session_that_breaks_off_is_a_503_that_says_when_to_come_again(signed_in, broken_off, key):
+    broken_off()
+    client = signed_in()
+    client.raise_request_exception = True  # nothing that a 500 would be made of
+    response = client.post("/probe/once/", {}, **key)
+    assert (response.status_code, response["Retry-After"]) == (503, "2")
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json() == {
+        "type": "urn:markethub:problem:database_away",
+        "title": "Temporarily unavailable",
+        "status": 503,
+        "code": "database_away",
+        "detail": "What was asked may have been done: ask again with the same Idempotency-Key.",
+        "error": "Temporarily unavailable",
+    }
+    connection.close()
+    assert client.post("/probe/once/", {}, **key).status_code == 201
+    assert AuditEntry.objects.filter(action="once").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_that_is_wrong_is_still_a_500(api):
+    api.raise_request_exception = False
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE core_auditentry RENAME COLUMN reason TO grounds")
+        response = api.get("/probe/entries/")
+        transaction.set_rollback(True)
+    assert (response.status_code, response.json()["code"]) == (500, "server_error")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_admin_without_its_database_is_a_503_for_people(client, django_user_model, broken_off):
+    staff = django_user_model.objects.create_superuser(username="naledi", password="x")
+    client.force_login(staff)
+    client.raise_request_exception = False
+    broken_off()
+    response = client.get("/admin/")
+    assert (response.status_code, response["Retry-After"]) == (503, "2")
+    assert response.content == b"The database is away. Try again in a moment."
+
+
+def test_a_server_that_cannot_be_reached_is_a_503_wherever_it_is_missed(tmp_path):
+    """In a process of its own, whose database is an address where nobody listens."""
+    script = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "for path in ('/admin/login/', '/api/v1/catalog/products/', '/api/v1/rewards/earn-rules/'):\n"
+        "    client = Client(raise_request_exception=False, headers={'host': 'localhost'})\n"
+        "    client.cookies['sessionid'] = 'x' * 32\n"
+        "    from accounts.facade import issue_access_token\n"
+        "    from django.utils import timezone\n"
+        "    token = issue_access_token(1, at=timezone.now(), seconds=60)\n"
+        "    answer = client.get(path, headers={'Authorization': f'Bearer {token}'})\n"
+        "    print(path, answer.status_code, answer.get('Retry-After'), answer['Content-Type'])\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env={**os.environ, "DATABASE_URL": f"postgresql://x@{str(tmp_path).replace('/', '%2F')}/gone"},
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.stdout.splitlines() == [
+        "/admin/login/ 503 2 text/plain",
+        "/api/v1/catalog/products/ 503 2 application/problem+json",
+        "/api/v1/rewards/earn-rules/ 503 2 application/problem+json",
+    ], ran.stderr

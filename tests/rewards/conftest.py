@@ -8,6 +8,10 @@ from accounts.facade import issue_access_token
 from accounts.models import User
 from tests.rewards.ledger import make_member
 
+pytest.register_assert_rewrite(
+    "tests.rewards.machine", "tests.rewards.lives"
+)  # so that a story ends with what differed
+
 
 @pytest.fixture
 def member(db: None) -> User:

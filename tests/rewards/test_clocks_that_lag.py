@@ -62,6 +62,14 @@ def test_a_spend_by_a_lagging_clock_is_dated_after_what_it_spends():
 
 
 @pytest.mark.django_db
+def test_a_voucher_bought_by_a_lagging_clock_lasts_from_when_its_points_were_spent():
+    member = make_member()
+    deliver_order(member, 1000, at=day(1))
+    voucher = redeem_option(user_id=member.pk, option_id="voucher-10", offered=100, at=day(0)).voucher
+    assert (voucher.created_at, voucher.expires_at) == (day(1), day(32).replace(hour=0))
+
+
+@pytest.mark.django_db
 def test_an_earn_posted_late_repays_a_younger_debt_when_it_is_posted():
     member = make_member()
     adjust_points(user_id=member.pk, points=-100, reason="r", key="k", actor=SYSTEM, at=day(2))

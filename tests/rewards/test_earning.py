@@ -248,3 +248,11 @@ def test_delivering_an_order_accrues_it_through_the_outbox():
         return_pieces(order, 1, at=day(0) + timedelta(days=1), accrue=False)
     outbox.deliver("rewards.purchases")
     assert posted(member)[1:] == [(f"order:{order.pk}:keeps:0", -100)]
+
+
+def test_a_posting_keeps_its_times_to_the_microsecond():
+    at = day(0) + timedelta(microseconds=123457)
+    order = deliver_order(make_member(), "100.00", at=at)
+    line, lot, account = PointsTransaction.objects.get(), PointLot.objects.get(), UserPoints.objects.get()
+    assert line.order_id == order.pk
+    assert [line.effective_at, lot.earned_at, lot.matures_at, account.settled_at] == [at] * 4

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core.progress import Display
 from orders.imports.files import UnusableFile
 from orders.imports.models import FileKind
-from orders.imports.progress import Display
 from orders.imports.rows import COLUMNS
 from orders.imports.running import ImportedFile, run_import
 

@@ -12,9 +12,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         report = audit_ledger()
-        self.stdout.write(
-            f"{report.members} members, {report.transactions} ledger lines, {report.points} points"
-        )
+        self.stdout.write(str(report))
         for broken in report.broken:
             first = ", ".join(map(str, broken.first))
             self.stdout.write(f"BROKEN: {broken.rule}: {broken.members} members, first {first}")

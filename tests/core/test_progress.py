@@ -2,7 +2,7 @@
 
 import io
 
-from orders.imports.progress import Display
+from core.progress import Display
 
 
 class Terminal(io.StringIO):

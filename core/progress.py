@@ -1,4 +1,4 @@
-"""Showing how far an import is: a bar with rate and time left on a terminal, a line per phase elsewhere."""
+"""Showing how far long work is: a bar with rate and time left on a terminal, a line per phase elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
