@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from accounts.contracts import MemberLocale
 from accounts.facade import member_locales
@@ -41,6 +42,11 @@ class _Fate:
     devices: tuple[UserDevice, ...] = ()
 
 
+def due_pushes(at: datetime) -> QuerySet[PushNotification]:
+    """Return the pushes that are to be decided now."""
+    return PushNotification.objects.filter(status__in=[Status.PENDING, Status.HELD], due_at__lte=at)
+
+
 @transaction.atomic
 def fan_out(*, limit: int, lease: timedelta, at: datetime) -> tuple[list[PushSend], int]:
     """Decide up to `limit` pushes that are due, and lease what is to be sent of them to the caller.
@@ -48,8 +54,8 @@ def fan_out(*, limit: int, lease: timedelta, at: datetime) -> tuple[list[PushSen
     Preferences, quiet hours and devices count as they are now, not as they were when the push was written.
     Returns the sends with their `push` and `device`, and how many pushes were decided.
     """
-    due = PushNotification.objects.filter(status__in=[Status.PENDING, Status.HELD], due_at__lte=at)
-    pushes = list(due.order_by("due_at", "id").select_for_update(skip_locked=True)[:limit])
+    due = due_pushes(at).order_by("due_at", "id")
+    pushes = list(due.select_for_update(skip_locked=True)[:limit])
     if not pushes:
         return [], 0
     fates = _decide(pushes, at)

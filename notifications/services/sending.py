@@ -17,12 +17,12 @@ from django.conf import settings
 from django.db import connection, connections
 from django.utils import timezone
 
-from core.outgoing import claim
+from core.outgoing import STILL_TO_SEND, claim
 from core.rate import SharedRate
 from notifications import fcm
 from notifications.answers import Answer, Verdict
 from notifications.models import PushNotification, PushSend
-from notifications.services.fanning_out import fan_out
+from notifications.services.fanning_out import due_pushes, fan_out
 from notifications.services.recording import Answered, record
 
 logger = logging.getLogger(__name__)
@@ -49,13 +49,20 @@ def send_due(*, seconds: float = 20) -> int:
     """
     if not fcm.is_on():
         return _drop_all()
+    if not _is_anything_due():
+        return 0
     return asyncio.run(_Sending(until=time.monotonic() + seconds).run())
 
 
 def _drop_all() -> int:
     now = timezone.now()
-    due = PushNotification.objects.filter(status__in=["pending", "held"], due_at__lte=now)
-    return due.update(status=PushNotification.Status.DROPPED, reason=_OFF, updated_at=now)
+    return due_pushes(now).update(status=PushNotification.Status.DROPPED, reason=_OFF, updated_at=now)
+
+
+def _is_anything_due() -> bool:
+    """Ask before threads and connections of their own are made for nothing."""
+    now = timezone.now()
+    return due_pushes(now).exists() or PushSend.objects.filter(STILL_TO_SEND, due_at__lte=now).exists()
 
 
 class _Sending:
