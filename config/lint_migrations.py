@@ -22,6 +22,7 @@ def main() -> int:
     logging.getLogger("django_migration_linter").setLevel(logging.ERROR)
     linter = MigrationLinter(
         path=str(settings.BASE_DIR),
+        analyser_string="postgresql",  # it goes by the engine's name, which is our own
         no_cache=True,
         quiet=["ok", "ignore"],
     )
