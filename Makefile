@@ -35,7 +35,7 @@ check: $(READY)  ## everything that reads the code: style, types, layers, migrat
 	$(call step,manage.py spectacular --validate,$(manage) manage.py spectacular --validate --fail-on-warn --file /dev/null)
 	$(call step,pip check,$(PY) -m pip check)
 
-bench: $(READY)  ## the benchmarks; ONLY=name runs one of them; ORDERS=n, SECONDS=n make some smaller
+bench: $(READY)  ## the benchmarks; ONLY=name runs one of them; ORDERS=n, SECONDS=n make some smaller, GROWTH=full one larger
 	@$(PY) -m bench $(ONLY)
 
 prove: $(READY)  ## the ledger against a plain restatement of its rules; SECONDS=120, SEED=n again, PLANTED=1 with mistakes

@@ -14,6 +14,8 @@ from core.api.schema import refuses
 from core.api.serializers import Input
 from core.errors import DomainError
 
+KINDS = [(kind, kind) for kind in links.kinds()]
+
 
 class UnknownLink(DomainError):
     """The link leads nowhere in the app."""
@@ -26,7 +28,7 @@ class LinkQuery(Input):
 
 
 class TargetOutput(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(links.kinds())
+    kind = serializers.ChoiceField(KINDS)
     id = serializers.CharField(allow_blank=True, help_text="Empty where there is one for everybody.")
 
 

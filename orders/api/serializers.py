@@ -17,6 +17,7 @@ from orders.services.return_requests import MOST_PICTURES
 _MOST_POINTS = 2**31 - 1
 _LONGEST_TOKEN = 20_000
 _KINDS = {step: step.name.lower() for step in Step}
+SHARE_KINDS = list(_KINDS.values())
 
 
 class BasketLineInput(serializers.Serializer[Any]):
@@ -66,7 +67,7 @@ def wish_of(body: dict[str, Any]) -> Wish:
 
 
 class ShareOutput(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(list(_KINDS.values()))
+    kind = serializers.ChoiceField(SHARE_KINDS)
     code = serializers.CharField()
     amount = Money()
 
