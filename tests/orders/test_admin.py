@@ -75,7 +75,7 @@ def test_the_list_costs_the_same_for_one_order_and_fifty(boss):
         ("A-10", ["A-10"]),
         ("thandi", ["B-7", "A-1"]),
         ("tha", ["B-7", "A-1"]),
-        ("Thandi@example.com", []),
+        ("Thandi@example.com", ["B-7", "A-1"]),
         ("thandi@example.com", ["B-7", "A-1"]),
         ("nobody", []),
         ("  A-10 ", ["A-10"]),

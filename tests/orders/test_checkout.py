@@ -518,7 +518,7 @@ def test_what_is_due_back_is_said_with_its_amount(told):
 # --- statements --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("wish", "quoting", "ordering"), [("plain", 2, 8), ("both", 5, 23)])
+@pytest.mark.parametrize(("wish", "quoting", "ordering"), [("plain", 2, 8), ("both", 5, 24)])
 def test_an_order_of_twenty_lines_costs_as_many_statements_as_one(wish, quoting, ordering):
     counts = []
     for number in (1, 20):

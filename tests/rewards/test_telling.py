@@ -9,7 +9,7 @@ from django.utils import timezone
 from core import outbox
 from notifications.models import InboxMessage, PushNotification
 from orders.contracts import ORDER_DELIVERED
-from rewards.models import PointLot, TierChange, UserPoints, UserVoucher
+from rewards.models import TierChange, UserPoints, UserVoucher
 from rewards.services.earning import accrue_orders
 from rewards.services.telling import remind_of_points, remind_of_vouchers
 from rewards.tasks import send_tier_upgrade_notification
@@ -102,8 +102,7 @@ def test_the_task_a_hundred_times_at_once_tells_once():
     ],
 )
 def test_points_that_expire_are_told_before(member, now, days):
-    deliver_order(member, "1000", at=local(2026, 6, 1, 12))
-    PointLot.objects.update(expires_at=local(2026, 12, 31, 0))
+    deliver_order(member, "1000", at=local(2024, 12, 30, 12))
     remind_of_points(at=now)
     remind_of_points(at=now)
     assert [(title, body) for title, body, _ in told(member, "points_expiring")] == [
@@ -113,8 +112,7 @@ def test_points_that_expire_are_told_before(member, now, days):
 
 @pytest.mark.parametrize("now", [local(2026, 11, 29, 23, 59), local(2026, 12, 4, 9), local(2026, 12, 22, 9)])
 def test_on_other_days_nothing_is_said(member, now):
-    deliver_order(member, "1000", at=local(2026, 6, 1, 12))
-    PointLot.objects.update(expires_at=local(2026, 12, 31, 0))
+    deliver_order(member, "1000", at=local(2024, 12, 30, 12))
     remind_of_points(at=now)
     assert told(member, "points_expiring") == []
 
