@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import redis
 from celery import Celery
 from django.conf import settings
 
@@ -86,17 +85,3 @@ def test_a_worker_goes_on_after_redis_stood_still_while_it_worked(broker: Redis,
     later = [f"later-{n}" for n in range(10)]
     ask(broker, later)
     wait_for(lambda: has_answered(worker, [*first, *later]))
-
-
-def test_a_worker_goes_on_after_redis_was_killed_and_came_back_empty(broker: Redis, worker: Path) -> None:
-    first = [f"first-{n}" for n in range(300)]
-    ask(broker, first)
-    wait_for(lambda: has_answered(worker, first[:20]))
-    client = redis.Redis.from_url(broker.url)
-    client.flushall()
-    client.close()
-    os.kill(redis_process(broker), signal.SIGKILL)
-    wait_for(broker.accepts)
-    later = [f"later-{n}" for n in range(10)]
-    ask(broker, later)
-    wait_for(lambda: has_answered(worker, later))
