@@ -9,9 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.contracts import MEMBER_JOINED
+from accounts.contracts import MEMBER_CHANGED, MEMBER_JOINED
 from accounts.models import User
 from accounts.services.blocking import set_active
+from accounts.services.profile import SEEN
 from accounts.services.sessions import end_all_sessions
 from core import audit, outbox
 from core.contracts import Actor
@@ -136,6 +137,8 @@ class MemberAdmin(UserAdmin):  # type: ignore[type-arg]
         if "is_active" in changed:
             set_active(user_id=user.pk, active=active, actor=Actor.of(request.user), at=timezone.now())
             user.is_active = active
+        if changed & {*SEEN, "is_staff"}:
+            outbox.publish(MEMBER_CHANGED, user_id=user.pk)
         if contacts := sorted(changed & {"phone", "email"}):
             audit.record(
                 actor=Actor.of(request.user),
