@@ -12,6 +12,7 @@ from accounts.facade import chat_members, ensure_chat_ids
 from chat_support import stream
 from chat_support.answers import Answer, Verdict
 from chat_support.models import StreamCall, SupportTicket, TicketMessage
+from chat_support.people import ChatUser
 from chat_support.selectors.stream import open_channels, told_profiles
 from chat_support.services.stream_calls import as_user
 
@@ -127,5 +128,5 @@ def _user(user_id: int | None, facts: _Facts) -> tuple[stream.Request, ...] | No
     return None if member is None else _unless_told(as_user(member), facts)
 
 
-def _unless_told(user: stream.ChatUser, facts: _Facts) -> tuple[stream.TellUser, ...]:
+def _unless_told(user: ChatUser, facts: _Facts) -> tuple[stream.TellUser, ...]:
     return () if facts.told.get(user.id) == user.fingerprint() else (stream.TellUser(user),)

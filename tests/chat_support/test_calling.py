@@ -16,6 +16,7 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from accounts.facade import ensure_chat_ids
+from accounts.models import User
 from chat_support.answers import LAST_TRY, Verdict, answer_of, wait_after
 from chat_support.models import StreamCall, TicketMessage
 from chat_support.services.calling import call_due
@@ -128,8 +129,11 @@ def test_a_message_brings_its_channel_along_where_that_is_not_known(stream, memb
     ticket = opened(member)
     stream.said["open_channel"] = [Said(400, 4, "no such type")]
     call_due()
-    assert states() == [("open_channel", "failed"), ("send_message", "failed"), ("upsert_user", "done")] + [
-        ("upsert_user", "done")
+    assert states() == [
+        ("open_channel", "failed"),
+        ("send_message", "failed"),
+        ("upsert_user", "done"),
+        ("upsert_user", "done"),
     ]
     del stream.said["open_channel"]
     say(ticket, "Hello?")
@@ -180,7 +184,7 @@ def test_a_changed_profile_is_told_once_and_whole(stream, member, settings):
     app.patch("/auth/me/", {"first_name": "Nandi", "language": "zu"})
     app.patch("/auth/me/", {"first_name": "Nandi"})
     app.patch("/auth/me/", {"language": "en"})
-    type(member).objects.filter(pk=member.pk).update(avatar="avatars/a.jpg")
+    User.objects.filter(pk=member.pk).update(avatar="avatars/a.jpg")
     assert outbox.drain(20)
     call_due()
     assert stream.users[id_of(member)] == {
@@ -230,8 +234,7 @@ def test_of_who_has_no_chat_id_stream_hears_nothing(stream, member):
 def test_a_call_that_nobody_has_begun_is_enough_and_one_under_way_is_not(member):
     id_of(member)
     assert ask_users([member.pk]) == 1
-    member.first_name = "Nandi"
-    member.save()
+    User.objects.filter(pk=member.pk).update(first_name="Nandi")
     assert ask_users([member.pk]) == 0
     StreamCall.objects.update(tries=1)
     assert ask_users([member.pk]) == 1
@@ -293,7 +296,8 @@ OUTCOMES = [
     (Said(500, -1, "internal"), "pending", "500 -1 internal", 1, (10, 13)),
     (Said(503, -1, "away"), "pending", "503 -1 away", 1, (10, 13)),
     (Said(502, body=b"<html>"), "pending", "502 -", 1, (10, 13)),
-    (Said(200, body=b"<html>"), "pending", "JSONDecodeError", 1, (10, 13)),
+    (Said(200, body=b"<html>"), "pending", "200 -", 1, (10, 13)),
+    (Said(500, body=b"{"), "pending", "JSONDecodeError", 1, (10, 13)),
     (Said(500, body=b"[]"), "pending", "AttributeError", 1, (10, 13)),
     (Said(0), "pending", "ServerDisconnectedError", 1, (10, 13)),
     (Said(-3), "pending", "TIMEOUT", 1, (10, 13)),
@@ -313,7 +317,7 @@ def test_each_answer_ends_as_it_must(stream, member, monkeypatch, said, state, w
     call_due()
     call = StreamCall.objects.get(key=f"message:{message.message_id}")
     assert (call.state, call.tries) == (state, tries)
-    assert call.error.startswith(word) if "-" in word else call.error == word
+    assert call.error == word
     assert (call.answered_at is None) == (state == "pending")
     if rests:
         least, most = rests
@@ -353,9 +357,10 @@ def test_after_the_last_try_it_is_given_up_and_the_next_goes(stream, member):
     first = say(ticket, "First")
     second = say(ticket, "Second")
     for _ in range(LAST_TRY):
-        call_due()
         assert StreamCall.objects.get(key=f"message:{second.message_id}").tries == 0
         wake()
+        call_due()
+    wake()
     call = StreamCall.objects.get(key=f"message:{first.message_id}")
     assert (call.state, call.tries) == ("failed", LAST_TRY)
     del stream.said["send_message"]

@@ -167,7 +167,8 @@ class FakeStream:
             request.transport.abort()
             return web.Response()
         if said.body is not None:
-            return web.Response(body=said.body, status=said.status, content_type="application/json")
+            kind = "text/html" if said.body.startswith(b"<") else "application/json"
+            return web.Response(body=said.body, status=said.status, content_type=kind)
         error = {"code": said.code, "message": said.message, "StatusCode": said.status, "duration": "0ms"}
         return web.json_response(error, status=said.status, headers=dict(said.headers))
 
