@@ -52,7 +52,7 @@ def fake_stream(logs: Path, site: str) -> list[Child]:
 
 
 def _listen() -> tuple[int, str]:
-    """Return a socket that listens, for as long as we run (the fake may be started again), and its address."""
+    """Return a socket, which listens as long as we run (the fake may be started again), and its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
