@@ -40,7 +40,7 @@ def _give(user_ids: list[int]) -> None:
                 ORDER BY users.id FOR UPDATE OF users
             )
             UPDATE users SET stream_chat_user_id = given.chat_id, updated_at = now()
-            FROM given WHERE users.id = given.id AND users.stream_chat_user_id IS NULL
+            FROM given WHERE users.id = given.id
             """,
             [user_ids, [f"mh-{secrets.token_hex(16)}" for _ in user_ids]],
         )
