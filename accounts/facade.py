@@ -11,7 +11,8 @@ from accounts.api.keys import (
 from accounts.phones import NotAPhone, e164
 from accounts.roles import CATALOGUE_EDITOR, LOYALTY_MANAGER, OPERATOR, SUPPORT_AGENT, allow
 from accounts.scopes import register_scope
-from accounts.selectors import member_locales
+from accounts.selectors import chat_members, member_locales
+from accounts.services.chat_identity import ensure_chat_ids
 from accounts.services.identifying import MembersDisagree, MemberUnknown, identify_members
 from accounts.services.keys import make_key, usable_key
 from accounts.services.limits import TooManyAttempts, take
@@ -33,7 +34,9 @@ __all__ = [
     "ShopKeyNeeded",
     "TooManyAttempts",
     "allow",
+    "chat_members",
     "e164",
+    "ensure_chat_ids",
     "ensure_members",
     "identify_members",
     "issue_access_token",

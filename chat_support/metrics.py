@@ -1,10 +1,14 @@
-"""What Prometheus reads of tickets: how much is asked, said and missed. Counted once it is committed."""
+"""What Prometheus reads of tickets, counted once it is committed (how much is asked, said and missed), and of
+Stream's answers."""
 
 from django.db import transaction
 from prometheus_client import Counter
 
 _OPENED = Counter("markethub_tickets_opened", "Tickets that members opened", ["priority"])
 _SAID = Counter("markethub_ticket_messages", "Messages of tickets, by who wrote them", ["author"])
+STREAM_ANSWERS = Counter(
+    "markethub_stream_answers", "What Stream answered, by what became of the call", ["call", "verdict"]
+)
 _BREACHED = Counter("markethub_ticket_breaches", "Targets of tickets that were missed", ["target"])
 
 

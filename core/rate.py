@@ -17,15 +17,18 @@ _RESERVE = """
 local now = redis.call('TIME')
 local at = now[1] * 1000000 + now[2]
 local next = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), at)
-redis.call('SET', KEYS[1], string.format('%.0f', next + tonumber(ARGV[1])), 'PX', 60000)
+local free = next + tonumber(ARGV[1])
+-- It must not be forgotten before what was taken is used up.
+redis.call('SET', KEYS[1], string.format('%.0f', free), 'PX', math.ceil((free - at) / 1000) + 60000)
 return string.format('%.0f', next - at)
 """
 
 
 class SharedRate:
-    """At most `per_second` of something in any second, over all who use `name`."""
+    """At most `per_second` of something in any second, over all who use `name`; a part of one is one in so
+    many seconds."""
 
-    def __init__(self, name: str, *, per_second: int) -> None:
+    def __init__(self, name: str, *, per_second: float) -> None:
         self._key = f"rate:{name}"
         self._spacing = 1_000_000 / (per_second * _HEADROOM)
         self._client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

@@ -4,13 +4,14 @@ Sources: the FCM v1 REST reference (ErrorCode), and Google's guide to FCM errors
 minute after 429 without Retry-After, exponential from ten seconds else.
 """
 
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any
+
+from core.retries import backoff
 
 LAST_TRY = 8
 _FIRST_WAIT = timedelta(seconds=10)
@@ -84,9 +85,5 @@ def _retry_after(value: str | None, *, at: datetime) -> timedelta | None:
 
 
 def wait_after(tries: int, answer: Answer) -> timedelta:
-    """Say how long a push rests after its n-th try: as FCM said, else ten seconds, doubled each time, an hour
-    at most, and up to a quarter more, so that what failed together does not come back together."""
-    if answer.wait is not None:
-        return answer.wait
-    wait = min(_FIRST_WAIT * (1 << min(tries - 1, 16)), _LONGEST_WAIT)
-    return wait * random.uniform(1.0, 1.25)  # noqa: S311 - nothing secret hangs on it
+    """Say how long a push rests after its n-th try: as FCM said, else 10 s, doubled, an hour at most."""
+    return backoff(tries, first=_FIRST_WAIT, longest=_LONGEST_WAIT) if answer.wait is None else answer.wait

@@ -1,6 +1,7 @@
 """The admin's pages of the support desk."""
 
 from chat_support.admin.agents import AgentAdmin
+from chat_support.admin.calls import StreamCallAdmin
 from chat_support.admin.settings import (
     CannedAnswerAdmin,
     HolidayAdmin,
@@ -13,6 +14,7 @@ __all__ = [
     "AgentAdmin",
     "CannedAnswerAdmin",
     "HolidayAdmin",
+    "StreamCallAdmin",
     "SupportTargetAdmin",
     "SupportTicketAdmin",
     "WorkingHoursAdmin",

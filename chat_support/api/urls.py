@@ -5,6 +5,7 @@ from django.urls import path
 from chat_support.api import views
 
 urlpatterns = [
+    path("auth/stream-token/", views.StreamTokenView.as_view()),
     path("support/tickets/", views.TicketsView.as_view()),
     path("support/tickets/<int:ticket_id>/", views.TicketView.as_view()),
     path("support/tickets/<int:ticket_id>/messages/", views.MessagesView.as_view()),

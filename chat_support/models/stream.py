@@ -1,6 +1,7 @@
 """What goes to Stream and what comes from it."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from core.outgoing import STILL_TO_SEND, Outgoing
@@ -29,7 +30,16 @@ class StreamCall(Outgoing):
         indexes = [
             models.Index(fields=["due_at", "id"], name="stream_calls_due", condition=STILL_TO_SEND),
             models.Index(fields=["subject", "id"], name="stream_calls_in_order", condition=STILL_TO_SEND),
+            models.Index(
+                fields=["subject", "state", "-id"],
+                name="stream_calls_of_users",
+                condition=Q(action="upsert_user"),
+            ),
+            models.Index(
+                fields=["answered_at"], name="stream_calls_answered", condition=Q(answered_at__isnull=False)
+            ),
         ]
+        permissions = [("retry_streamcall", "Can have calls to Stream made again that were given up")]
 
     def __str__(self) -> str:
         return f"{self.action} of {self.subject}"

@@ -14,10 +14,10 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connections
 from django.utils import timezone
 
-from core.outgoing import STILL_TO_SEND, claim
+from core.outgoing import STILL_TO_SEND, claim, try_alone
 from core.rate import SharedRate
 from notifications import fcm
 from notifications.answers import Answer, Verdict
@@ -80,7 +80,7 @@ class _Sending:
 
     async def run(self) -> int:
         try:
-            if await self._in(self._claims, _try_alone):
+            if await self._in(self._claims, lambda: try_alone(_ALONE)):
                 async with fcm.Fcm() as gateway, asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._write_down())
                     await self._send_all(gateway)
@@ -149,12 +149,6 @@ class _Sending:
             more = len(answered) == len(ready)
             await self._in(self._records, lambda: record(answered, at=timezone.now()))  # noqa: B023
             self._answered += len(answered)
-
-
-def _try_alone() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_ALONE])
-        return bool(cursor.fetchone()[0])
 
 
 def _claim(limit: int) -> tuple[Sequence[PushSend], int]:
