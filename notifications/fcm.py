@@ -16,6 +16,7 @@ from django.utils import timezone
 from firebase_admin import credentials, messaging
 from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import Request
+from yarl import URL
 
 from notifications.answers import Answer, Verdict, answer_of
 
@@ -72,7 +73,7 @@ class Fcm:
     """A session with FCM: `async with Fcm() as fcm: await fcm.send(body)`."""
 
     def __init__(self) -> None:
-        self._url = f"{settings.FCM_URL}/v1/projects/{settings.FIREBASE_PROJECT_ID}/messages:send"
+        self._url = URL(f"{settings.FCM_URL}/v1/projects/{settings.FIREBASE_PROJECT_ID}/messages:send")
         certificate = {
             "type": "service_account",
             "project_id": settings.FIREBASE_PROJECT_ID,
@@ -89,6 +90,7 @@ class Fcm:
             timeout=_TIMEOUT,
             auto_decompress=True,
             headers={"Content-Type": "application/json; charset=utf-8"},
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
         return self
 

@@ -8,8 +8,9 @@ notification id.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from core.rate import SharedRate
 from notifications import fcm
 from notifications.answers import Answer, Verdict
 from notifications.models import PushNotification, PushSend
-from notifications.services.fanning_out import due_pushes, fan_out
+from notifications.services.fanning_out import Leased, due_pushes, fan_out
 from notifications.services.recording import Answered, record
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
 _ALONE = 0x70757368
 _MOST_CLAIMED = 500
-_CLAIMED_SECONDS = 5
+_CLAIMED_SECONDS = 3
 """No more is claimed than goes out in so long: a lease must not end before its sends."""
 _SLICE = 20
 """So many take their places in the rate together."""
@@ -63,6 +64,15 @@ def _is_anything_due() -> bool:
     """Ask before threads and connections of their own are made for nothing."""
     now = timezone.now()
     return due_pushes(now).exists() or PushSend.objects.filter(STILL_TO_SEND, due_at__lte=now).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one claim came to: what to send, what must not go out any more, and how much was found."""
+
+    sends: Sequence[Leased]
+    refused: Sequence[Answered]
+    found: int
 
 
 class _Sending:
@@ -98,44 +108,47 @@ class _Sending:
         return await asyncio.get_running_loop().run_in_executor(pool, job)
 
     async def _send_all(self, gateway: fcm.Fcm) -> None:
-        """Send batch after batch; the next is claimed while the last answers of this one come in."""
+        """Send batch after batch; the next is claimed while this one goes out."""
         limit = max(1, min(_MOST_CLAIMED, settings.FCM_MESSAGES_A_SECOND * _CLAIMED_SECONDS))
-        async with asyncio.TaskGroup() as requests:
-            while time.monotonic() < self._until and self._misconfigured is None:
-                sends, decided = await self._in(self._claims, lambda: _claim(limit))
-                if not decided:
-                    break
-                for start in range(0, len(sends), _SLICE):
-                    part = sends[start : start + _SLICE]
-                    await asyncio.sleep(self._rate.reserve(len(part)))
-                    for send in part:
-                        await self._places.acquire()
-                        requests.create_task(self._send(gateway, send))
 
-    async def _send(self, gateway: fcm.Fcm, send: PushSend) -> None:
+        def claimed() -> Awaitable[_Batch]:
+            return self._in(self._claims, lambda: _claim(limit))
+
+        async with asyncio.TaskGroup() as requests:
+            batch = await claimed() if self._goes_on else None
+            while batch is not None and batch.found:
+                ahead = asyncio.ensure_future(claimed()) if self._goes_on else None
+                await self._send_batch(gateway, batch, requests)
+                batch = await ahead if ahead is not None else None
+                if batch is not None and not batch.found:  # that was asked a while ago
+                    batch = await claimed()
+
+    @property
+    def _goes_on(self) -> bool:
+        return self._misconfigured is None and time.monotonic() < self._until
+
+    async def _send_batch(self, gateway: fcm.Fcm, batch: _Batch, requests: asyncio.TaskGroup) -> None:
+        self._note(batch.refused)
+        for start in range(0, len(batch.sends), _SLICE):
+            part = batch.sends[start : start + _SLICE]
+            if self._misconfigured is None:
+                await asyncio.sleep(self._rate.reserve(len(part)))
+            for send in part:
+                await self._places.acquire()
+                requests.create_task(self._send(gateway, send))
+
+    async def _send(self, gateway: fcm.Fcm, send: Leased) -> None:
         try:
-            answer = self._misconfigured or _refusal(send) or await self._answer(gateway, send)
+            answer = self._misconfigured or await _answer(gateway, send)
         finally:
             self._places.release()
         if answer.verdict is Verdict.MISCONFIGURED:
             self._misconfigured = answer
-        self._answers.put_nowait(Answered(send.pk, send.tries, answer))
+        self._note([Answered(send.send_id, send.tries, answer)])
 
-    async def _answer(self, gateway: fcm.Fcm, send: PushSend) -> Answer:
-        push, device = send.push, send.device
-        assert device is not None
-        try:
-            body = fcm.body_of(
-                notification_id=str(push.notification_id),
-                title=push.title,
-                text=push.message,
-                data=push.payload,
-                address=device.device_token,
-                is_fid=device.kind == device.Address.FID,
-            )
-        except ValueError as error:  # too large, or something in the data that is no text
-            return Answer(Verdict.REFUSED, f"{type(error).__name__}: {error}"[:200])
-        return await gateway.send(body)
+    def _note(self, answered: Sequence[Answered]) -> None:
+        for one in answered:
+            self._answers.put_nowait(one)
 
     async def _write_down(self) -> None:
         """Write answers as they come, many together while many come."""
@@ -157,18 +170,41 @@ def _try_alone() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _claim(limit: int) -> tuple[Sequence[PushSend], int]:
-    """Claim what waits for another try, and fan out what is new; return the sends and how much was found."""
+def _claim(limit: int) -> _Batch:
+    """Claim what waits for another try, and fan out what is new."""
     at = timezone.now()
     again = claim(PushSend.objects.select_related("push", "device"), limit=limit, lease=LEASE, at=at)
     new, decided = fan_out(limit=max(limit - len(again), 1), lease=LEASE, at=at)
-    return [*again, *new], len(again) + decided
+    sends, refused = [], []
+    for send in again:
+        if (reason := _refusal(send)) or send.device is None:
+            refused.append(Answered(send.pk, send.tries, Answer(Verdict.REFUSED, reason)))
+        else:
+            is_fid = send.device.kind == send.device.Address.FID
+            sends.append(Leased(send.pk, send.tries, send.push, send.device.device_token, is_fid))
+    return _Batch([*sends, *new], refused, len(again) + decided)
 
 
-def _refusal(send: PushSend) -> Answer | None:
-    """Say why a send that was claimed again must not go out any more, or None."""
+def _refusal(send: PushSend) -> str:
+    """Say why a send that was claimed again must not go out any more."""
     if send.push.status == PushNotification.Status.CANCELLED:
-        return Answer(Verdict.REFUSED, "CANCELLED")
+        return "CANCELLED"
     if send.device is None or not send.device.is_active or send.device.user_id != send.push.user_id:
-        return Answer(Verdict.REFUSED, "DEVICE_TAKEN_AWAY")
-    return None
+        return "DEVICE_TAKEN_AWAY"
+    return ""
+
+
+async def _answer(gateway: fcm.Fcm, send: Leased) -> Answer:
+    push = send.push
+    try:
+        body = fcm.body_of(
+            notification_id=str(push.notification_id),
+            title=push.title,
+            text=push.message,
+            data=push.payload,
+            address=send.address,
+            is_fid=send.is_fid,
+        )
+    except ValueError as error:  # too large, or something in the data that is no text
+        return Answer(Verdict.REFUSED, f"{type(error).__name__}: {error}"[:200])
+    return await gateway.send(body)
