@@ -24,6 +24,7 @@ MOST_BYTES = 4096
 CONNECTIONS = 100
 _TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=5)
 _encode = messaging._MessagingService.encode_message  # private, so the SDK's version is pinned
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class TooLarge(ValueError):
@@ -63,7 +64,7 @@ def body_of(
     )
     # Set and not given: the SDK warns of tokens, which apps of today still have.
     message.fid, message.token = (address, None) if is_fid else (None, address)
-    encoded = json.dumps({"message": _encode(message)}, ensure_ascii=False, separators=(",", ":")).encode()
+    encoded = _JSON.encode({"message": _encode(message)}).encode()
     if len(encoded) > MOST_BYTES:
         raise TooLarge(f"{len(encoded)} bytes")
     return encoded

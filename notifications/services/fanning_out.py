@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from accounts.contracts import MemberLocale
 from accounts.facade import member_locales
+from core.arrays import bigints
 from notifications.contracts import Channel, Purpose
 from notifications.models import (
     NotificationPolicy,
@@ -217,7 +218,7 @@ def _lease(fates: Sequence[_Fate], *, until: datetime, at: datetime) -> list[Lea
             FROM unnest(%s::bigint[], %s::bigint[]) s (push_id, device_id)
             RETURNING id, push_id, device_id
             """,
-            [until, at, at, [push_id for push_id, _ in sends], [device_id for _, device_id in sends]],
+            [until, at, at, bigints(push_id for push_id, _ in sends), bigints(device_id for _, device_id in sends)],
         )
         leased = []
         for send_id, push_id, device_id in cursor.fetchall():

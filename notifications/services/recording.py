@@ -40,7 +40,8 @@ WITH answer AS (
         message_name = CASE WHEN answer.state = 'done' THEN answer.word ELSE '' END,
         error = CASE WHEN answer.state = 'done' THEN '' ELSE answer.word END
     FROM answer
-    WHERE s.id = answer.id AND s.tries = answer.tries AND s.state = 'pending'
+    -- The ids once more, or everything that waits would be read to find them.
+    WHERE s.id = ANY(%(ids)s) AND s.id = answer.id AND s.tries = answer.tries AND s.state = 'pending'
     RETURNING s.push_id, s.device_id, s.state, s.error, answer.gone
 ), device AS (
     UPDATE user_devices d

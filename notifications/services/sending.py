@@ -33,9 +33,9 @@ _ALONE = 0x70757368
 _MOST_CLAIMED = 500
 _CLAIMED_SECONDS = 3
 """No more is claimed than goes out in so long: a lease must not end before its sends."""
-_SLICE = 20
-"""So many take their places in the rate together."""
-_RECORD_AT_ONCE = 50
+_SLICE_SECONDS = 0.005
+"""Those who go out in so long take their places in the rate together."""
+_RECORD_AT_ONCE = 200
 _RECORD_SECONDS = 0.005
 """What is not written down when the process is killed is sent again: answers wait no longer than this."""
 _OFF = "push is off: Firebase's variables are not set"
@@ -129,8 +129,9 @@ class _Sending:
 
     async def _send_batch(self, gateway: fcm.Fcm, batch: _Batch, requests: asyncio.TaskGroup) -> None:
         self._note(batch.refused)
-        for start in range(0, len(batch.sends), _SLICE):
-            part = batch.sends[start : start + _SLICE]
+        together = max(1, int(settings.FCM_MESSAGES_A_SECOND * _SLICE_SECONDS))
+        for start in range(0, len(batch.sends), together):
+            part = batch.sends[start : start + together]
             if self._misconfigured is None:
                 await asyncio.sleep(self._rate.reserve(len(part)))
             for send in part:
