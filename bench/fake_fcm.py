@@ -34,6 +34,10 @@ class FakeFcm:
     def seen(self) -> Seen:
         return Seen(**json.loads(self._ask("/seen")))
 
+    def came(self) -> int:
+        """How many messages came so far."""
+        return int(self._ask("/came"))
+
     def forget(self) -> None:
         self._ask("/forget")
 

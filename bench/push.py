@@ -1,4 +1,4 @@
-"""`push`: messages a second from one process to a fake FCM, every answer recorded, beside the SDK's `send_each`."""
+"""`push`: messages a second from one process to a fake FCM, all answers recorded, beside the SDK's own way."""
 
 import json
 import os
@@ -44,8 +44,9 @@ class Push:
                 Contender("ours", partial(_measure_ours, services, fake, ours)),
                 Contender("the SDK's send_each", partial(_measure, services, fake, sdk)),
                 Contender(
-                    f"ours, two processes, {RATE:,}/s allowed", partial(_measure_rate, services, fake, rated)
-                    , part="rate"
+                    f"ours, two processes, {RATE:,}/s allowed",
+                    partial(_measure_rate, services, fake, rated),
+                    part="rate",
                 ),
             ]
             ours.must_not_have_grown()
@@ -85,9 +86,7 @@ class _Sender:
 
 
 @contextmanager
-def _sender(
-    services: Services, fake: FakeFcm, way: str, variables: Mapping[str, str]
-) -> Iterator[_Sender]:
+def _sender(services: Services, fake: FakeFcm, way: str, variables: Mapping[str, str]) -> Iterator[_Sender]:
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.push_sender", way],
         cwd=PROJECT,

@@ -12,11 +12,12 @@ from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any
 
-LAST_TRY = 8
+LAST_TRY = 12
+"""After three hours and a half."""
 _FIRST_WAIT = timedelta(seconds=10)
 _QUOTA_WAIT = timedelta(seconds=60)
 _LONGEST_WAIT = timedelta(hours=1)
-CONFIGURATION_WAIT = timedelta(minutes=5)
+BLOCKED_WAIT = timedelta(minutes=5)
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 
@@ -29,8 +30,8 @@ class Verdict(Enum):
     REFUSED = auto()
     """The message is wrong; the device is not to blame."""
     LATER = auto()
-    MISCONFIGURED = auto()
-    """Nothing can be sent before somebody mends our credentials."""
+    BLOCKED = auto()
+    """Nothing can be sent at all: our credentials are refused, or nobody gives us a token for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def answer_of(status: int, body: Any, headers: Mapping[str, str], *, at: datetim
     if status == 400:
         return Answer(Verdict.REFUSED, word)
     if status in (401, 403, 404):
-        return Answer(Verdict.MISCONFIGURED, word)
+        return Answer(Verdict.BLOCKED, word)
     wait = _retry_after(headers.get("Retry-After"), at=at)
     if wait is None and status == 429:
         wait = _QUOTA_WAIT

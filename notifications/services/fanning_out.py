@@ -120,8 +120,9 @@ def _decide(pushes: Sequence[PushNotification], at: datetime) -> list[_Fate]:
 def _devices(members: Iterable[int]) -> dict[int, list[_Device]]:
     found: defaultdict[int, list[_Device]] = defaultdict(list)
     rows = UserDevice.objects.filter(user_id__in=members, is_active=True).order_by("id")
-    for user_id, *row in rows.values_list("user_id", "id", "device_token", "kind", "last_seen_at"):
-        found[user_id].append(_Device(*row))
+    columns = ("user_id", "id", "device_token", "kind", "last_seen_at")
+    for user_id, id, address, kind, last_seen_at in rows.values_list(*columns):
+        found[user_id].append(_Device(id, address, kind, last_seen_at))
     return found
 
 
@@ -218,7 +219,13 @@ def _lease(fates: Sequence[_Fate], *, until: datetime, at: datetime) -> list[Lea
             FROM unnest(%s::bigint[], %s::bigint[]) s (push_id, device_id)
             RETURNING id, push_id, device_id
             """,
-            [until, at, at, bigints(push_id for push_id, _ in sends), bigints(device_id for _, device_id in sends)],
+            [
+                until,
+                at,
+                at,
+                bigints(push_id for push_id, _ in sends),
+                bigints(device_id for _, device_id in sends),
+            ],
         )
         leased = []
         for send_id, push_id, device_id in cursor.fetchall():

@@ -8,14 +8,14 @@ notification id.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.utils import timezone
 
 from core.outgoing import STILL_TO_SEND, claim
@@ -36,8 +36,8 @@ _CLAIMED_SECONDS = 3
 _SLICE_SECONDS = 0.005
 """Those who go out in so long take their places in the rate together."""
 _RECORD_AT_ONCE = 200
-_RECORD_SECONDS = 0.005
-"""What is not written down when the process is killed is sent again: answers wait no longer than this."""
+_RECORD_AGAIN_SECONDS = (0.2, 1.0, 3.0, 5.0)
+"""When PostgreSQL is away for a moment: what is not written down is sent again."""
 _OFF = "push is off: Firebase's variables are not set"
 
 Result = TypeVar("Result")
@@ -73,6 +73,11 @@ class _Batch:
     sends: Sequence[Leased]
     refused: Sequence[Answered]
     found: int
+    until: float
+    """No more of it is sent after this: the answers must come before the lease ends."""
+
+
+_NOTHING = _Batch((), (), 0, 0.0)
 
 
 class _Sending:
@@ -85,7 +90,8 @@ class _Sending:
         self._records = ThreadPoolExecutor(1, "records")
         self._answers: asyncio.Queue[Answered | None] = asyncio.Queue()
         self._places = asyncio.Semaphore(fcm.CONNECTIONS)
-        self._misconfigured: Answer | None = None
+        self._blocked: Answer | None = None
+        self._failure: Exception | None = None
         self._answered = 0
 
     async def run(self) -> int:
@@ -100,8 +106,10 @@ class _Sending:
                 await self._in(pool, connections.close_all)  # which gives the lock back
                 pool.shutdown()
             self._rate.close()
-        if self._misconfigured is not None:
-            logger.error("push: FCM refuses our credentials (%s): nothing goes out", self._misconfigured.word)
+        if self._blocked is not None:
+            logger.error("push: nothing goes out, for our credentials are of no use: %s", self._blocked.word)
+        if self._failure is not None:
+            raise self._failure
         return self._answered
 
     async def _in(self, pool: ThreadPoolExecutor, job: Callable[[], Result]) -> Result:
@@ -111,40 +119,45 @@ class _Sending:
         """Send batch after batch; the next is claimed while this one goes out."""
         limit = max(1, min(_MOST_CLAIMED, settings.FCM_MESSAGES_A_SECOND * _CLAIMED_SECONDS))
 
-        def claimed() -> Awaitable[_Batch]:
-            return self._in(self._claims, lambda: _claim(limit))
+        async def claimed() -> _Batch:
+            if self._failure or self._blocked or time.monotonic() > self._until:
+                return _NOTHING
+            try:
+                return await self._in(self._claims, lambda: _claim(limit))
+            except Exception as error:  # what has been sent must be written down first
+                self._failure = error
+                return _NOTHING
 
         async with asyncio.TaskGroup() as requests:
-            batch = await claimed() if self._goes_on else None
-            while batch is not None and batch.found:
-                ahead = asyncio.ensure_future(claimed()) if self._goes_on else None
+            batch = await claimed()
+            while batch.found:
+                ahead = asyncio.ensure_future(claimed())
                 await self._send_batch(gateway, batch, requests)
-                batch = await ahead if ahead is not None else None
-                if batch is not None and not batch.found:  # that was asked a while ago
+                batch = await ahead
+                if not batch.found:  # that was asked a while ago
                     batch = await claimed()
-
-    @property
-    def _goes_on(self) -> bool:
-        return self._misconfigured is None and time.monotonic() < self._until
 
     async def _send_batch(self, gateway: fcm.Fcm, batch: _Batch, requests: asyncio.TaskGroup) -> None:
         self._note(batch.refused)
         together = max(1, int(settings.FCM_MESSAGES_A_SECOND * _SLICE_SECONDS))
         for start in range(0, len(batch.sends), together):
             part = batch.sends[start : start + together]
-            if self._misconfigured is None:
+            if self._blocked is None:
                 await asyncio.sleep(self._rate.reserve(len(part)))
             for send in part:
                 await self._places.acquire()
+                if time.monotonic() > batch.until:
+                    self._places.release()
+                    return  # FCM is slow: the rest is due again by itself
                 requests.create_task(self._send(gateway, send))
 
     async def _send(self, gateway: fcm.Fcm, send: Leased) -> None:
         try:
-            answer = self._misconfigured or await _answer(gateway, send)
+            answer = self._blocked or await _answer(gateway, send)
         finally:
             self._places.release()
-        if answer.verdict is Verdict.MISCONFIGURED:
-            self._misconfigured = answer
+        if answer.verdict is Verdict.BLOCKED:
+            self._blocked = answer
         self._note([Answered(send.send_id, send.tries, answer)])
 
     def _note(self, answered: Sequence[Answered]) -> None:
@@ -152,17 +165,27 @@ class _Sending:
             self._answers.put_nowait(one)
 
     async def _write_down(self) -> None:
-        """Write answers as they come, many together while many come."""
+        """Write answers at once: those that come meanwhile are written together, next."""
         more = True
         while more:
             ready = [await self._answers.get()]
-            await asyncio.sleep(_RECORD_SECONDS)
             while len(ready) < _RECORD_AT_ONCE and not self._answers.empty():
                 ready.append(self._answers.get_nowait())
             answered = [one for one in ready if one is not None]
             more = len(answered) == len(ready)
-            await self._in(self._records, lambda: record(answered, at=timezone.now()))  # noqa: B023
+            await self._in(self._records, lambda: _record(answered))  # noqa: B023
             self._answered += len(answered)
+
+
+def _record(answered: Sequence[Answered]) -> None:
+    for rest in _RECORD_AGAIN_SECONDS:
+        try:
+            return record(answered, at=timezone.now())
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("push: answers are not written down, once more: %s", error)
+            connection.close()
+            time.sleep(rest)
+    return record(answered, at=timezone.now())
 
 
 def _try_alone() -> bool:
@@ -173,7 +196,7 @@ def _try_alone() -> bool:
 
 def _claim(limit: int) -> _Batch:
     """Claim what waits for another try, and fan out what is new."""
-    at = timezone.now()
+    at, until = timezone.now(), time.monotonic() + LEASE.total_seconds() - fcm.LONGEST_SECONDS
     again = claim(PushSend.objects.select_related("push", "device"), limit=limit, lease=LEASE, at=at)
     new, decided = fan_out(limit=max(limit - len(again), 1), lease=LEASE, at=at)
     sends, refused = [], []
@@ -183,7 +206,7 @@ def _claim(limit: int) -> _Batch:
         else:
             is_fid = send.device.kind == send.device.Address.FID
             sends.append(Leased(send.pk, send.tries, send.push, send.device.device_token, is_fid))
-    return _Batch([*sends, *new], refused, len(again) + decided)
+    return _Batch([*sends, *new], refused, len(again) + decided, until)
 
 
 def _refusal(send: PushSend) -> str:

@@ -1,7 +1,7 @@
 """Firebase Cloud Messaging on loopback: an OAuth token endpoint and `messages:send` of HTTP v1.
 
-`make run` starts it by itself where no credentials are set: it writes a line for each push that arrives. What is
-measured or killed has it in a process of its own, and asks it at `/seen` what it accepted.
+`make run` starts it by itself where no credentials are set: it writes a line for each push that arrives.
+Benchmarks have it in a process of its own, and ask it at `/seen` what it accepted.
 """
 
 import argparse
@@ -45,8 +45,8 @@ def environment(url: str, key: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Said:
-    """An answer that the fake gives instead of 200. A status of 0 hangs up without one, and one below 0 after so
-    many seconds of silence; `cut` hangs up in the middle of the answer."""
+    """An answer that the fake gives instead of 200. A status of 0 hangs up without one, and one below 0 after
+    so many seconds of silence; `cut` hangs up in the middle of the answer."""
 
     status: int
     word: str = ""
@@ -58,8 +58,8 @@ class Said:
 
 class FakeFcm:
     """A server in a thread of its own. `said[address]` are answers for a device, each given once and the last
-    one for ever; `accepted` counts by notification id, `times` says when each message came, and `messages` has
-    what came, in order."""
+    one for ever; `accepted` counts by notification id, `times` says when each message came, and `messages`
+    has what came, in order."""
 
     def __init__(
         self, listener: socket.socket | None = None, *, keep: bool = True, delay: float = 0.0
@@ -119,9 +119,11 @@ class FakeFcm:
         self._loop.close()
 
     def answer(self, path: str, authorization: str, body: bytes) -> tuple[bytes, float]:
-        """Return what a request is answered, and after how many seconds; hang up where it is no whole answer."""
+        """Return what a request is answered, and after how many seconds; nothing to hang up."""
         if path.endswith(":send"):
             return self._message(authorization, body)
+        if path.startswith("/came"):
+            return _http(200, b"%d" % len(self.times)), 0.0
         if path.startswith("/seen"):
             return _http(200, json.dumps(self._seen()).encode()), 0.0
         if path.startswith("/forget"):

@@ -178,7 +178,7 @@ def test_a_wrong_configuration_stops_the_run_and_is_nobodys_try(fcm, caplog):
     send_due()
     assert len(fcm.messages) < 50 or PushSend.objects.filter(tries=0).count() == 50
     assert set(PushSend.objects.values_list("state", "tries")) == {("pending", 0)}
-    assert "FCM refuses our credentials (THIRD_PARTY_AUTH_ERROR)" in caplog.text
+    assert "our credentials are of no use: THIRD_PARTY_AUTH_ERROR" in caplog.text
 
 
 def test_refused_credentials_lose_nothing(fcm):
