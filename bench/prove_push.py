@@ -1,9 +1,9 @@
 """Proves that a killed sender loses no push and doubles few: `make prove-push`.
 
-Sends pushes on servers of its own, by a Celery worker with its beat, to a fake of Firebase in a process of its
-own, and kills the worker with all its children by SIGKILL at moments that a seed decides, while it sends. At the
-end the fake must have every notification, every row say so, and fewer than one in a hundred have come twice:
-none but those that the fake had accepted and the worker not yet written down when it was killed.
+Sends pushes on servers of its own, by a Celery worker with its beat, to a fake of Firebase in a process of
+its own, and kills the worker with all its children by SIGKILL at moments that a seed decides, while it sends.
+At the end the fake must have every notification, every row say so, and fewer than one in a hundred have come
+twice: none but those that the fake had accepted and the worker not yet written down when it was killed.
 """
 
 import argparse

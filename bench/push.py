@@ -1,4 +1,4 @@
-"""`push`: messages a second from one process to a fake FCM, all answers recorded, beside the SDK's own way."""
+"""`push`: messages a second from one process to a fake FCM, answers recorded, beside the SDK's own way."""
 
 import json
 import os

@@ -29,7 +29,8 @@ CONNECTIONS = 250
 LONGEST_SECONDS = 20
 _TIMEOUT = aiohttp.ClientTimeout(total=LONGEST_SECONDS, sock_connect=5)
 _TOKEN_SECONDS = 10
-_TOKEN_WAIT = timedelta(seconds=30)
+_AUTH_REFUSED = Answer(Verdict.BLOCKED, "AUTH_REFUSED")
+_AUTH_UNAVAILABLE = Answer(Verdict.BLOCKED, "AUTH_UNAVAILABLE", timedelta(seconds=30))
 _encode = messaging._MessagingService.encode_message  # private, so the SDK's version is pinned
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -89,6 +90,7 @@ class Fcm:
             settings.FIREBASE_TOKEN_URL,
         )
         self._signing = asyncio.Lock()
+        self._no_token: Answer | None = None
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
@@ -110,15 +112,13 @@ class Fcm:
 
     async def send(self, body: bytes) -> Answer:
         """Send one message and say what FCM made of it; never raises for what the network does."""
-        try:
-            token = await self._token()
-        except GoogleAuthError as error:
-            if isinstance(error, TransportError) or error.retryable:
-                return Answer(Verdict.BLOCKED, "AUTH_UNAVAILABLE", _TOKEN_WAIT)
-            return Answer(Verdict.BLOCKED, "AUTH_REFUSED")
+        if self._no_token is None and not self._credential.valid:
+            await self._sign_in()
+        if self._no_token is not None:
+            return self._no_token
         try:
             async with self._http.post(
-                self._url, data=body, headers={"Authorization": f"Bearer {token}"}
+                self._url, data=body, headers={"Authorization": f"Bearer {self._credential.token}"}
             ) as answer:
                 try:
                     said = json.loads(await answer.read())
@@ -132,14 +132,17 @@ class Fcm:
         except aiohttp.ClientError as error:
             return Answer(Verdict.LATER, type(error).__name__)
 
-    async def _token(self) -> str:
-        """Return an access token, fetched anew, once for all who wait, when the last is about to expire."""
-        if not self._credential.valid:
-            async with self._signing:
-                if not self._credential.valid:
+    async def _sign_in(self) -> None:
+        """Fetch an access token, once for all who wait; a failure is good for the rest of the session."""
+        async with self._signing:
+            if self._no_token is None and not self._credential.valid:
+                try:
                     await asyncio.to_thread(_refresh, self._credential)
-        token: str = self._credential.token
-        return token
+                except GoogleAuthError as error:
+                    for_now = isinstance(error, TransportError) or error.retryable
+                    self._no_token = _AUTH_UNAVAILABLE if for_now else _AUTH_REFUSED
+                except (TypeError, ValueError, KeyError):  # what google-auth makes of an answer that is none
+                    self._no_token = _AUTH_UNAVAILABLE
 
 
 @lru_cache(maxsize=1)

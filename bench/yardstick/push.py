@@ -1,7 +1,7 @@
 """Firebase's own `send_each`, 500 messages at a time, each result recorded by one statement for the batch.
 
 It reads pushes with their devices in one statement and decides nothing: no preferences, quiet hours, leases.
-The SDK keeps ten connections for its 500 threads and makes the others anew; keeping all of them was no faster.
+The SDK keeps ten connections for its 500 threads and makes the others anew; keeping all was no faster.
 """
 
 from typing import Any
