@@ -11,6 +11,9 @@ logger = logging.getLogger(__name__)
 _HEADROOM = 0.95
 """What the network does to the times between two calls stays within the rest."""
 
+_REDIS_REST_SECONDS = 5
+"""A Redis that hangs costs a second, and not a second each time."""
+
 # The generic cell rate algorithm: one number, the time at which the next may go. Times are Redis' own, in
 # microseconds, so that the machines' clocks don't matter.
 _RESERVE = """
@@ -34,6 +37,7 @@ class SharedRate:
         self._client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
         self._reserve = self._client.register_script(_RESERVE)
         self._next = 0.0
+        self._redis_rests_until = 0.0
 
     def reserve(self, count: int) -> float:
         """Take `count` places and return in how many seconds the first of them comes.
@@ -41,17 +45,22 @@ class SharedRate:
         They are one behind the other: who asks for few at a time comes nearest to an even rate. Without Redis
         this process keeps the rate by itself.
         """
-        cost = count * self._spacing
-        try:
-            return float(self._reserve(keys=[self._key], args=[f"{cost:.0f}"])) / 1_000_000
-        except redis.RedisError as error:
-            logger.warning(
-                "rate %s: Redis is away, kept by this process alone: %s", self._key, type(error).__name__
-            )
-            now = time.monotonic()
-            begins = max(self._next, now)
-            self._next = begins + cost / 1_000_000
-            return begins - now
+        cost, now = count * self._spacing, time.monotonic()
+        if now >= self._redis_rests_until:
+            try:
+                wait = float(self._reserve(keys=[self._key], args=[f"{cost:.0f}"])) / 1_000_000
+            except redis.RedisError as error:
+                logger.warning(
+                    "rate %s: Redis is away, kept by this process alone: %s", self._key, type(error).__name__
+                )
+                self._redis_rests_until = now + _REDIS_REST_SECONDS
+            else:
+                self._next = now + wait + cost / 1_000_000
+                return wait
+        now = time.monotonic()
+        begins = max(self._next, now)
+        self._next = begins + cost / 1_000_000
+        return begins - now
 
     def close(self) -> None:
         self._client.close()

@@ -13,11 +13,12 @@ from typing import Any
 
 from core.retries import backoff
 
-LAST_TRY = 8
+LAST_TRY = 12
+"""After three hours and a half."""
 _FIRST_WAIT = timedelta(seconds=10)
 _QUOTA_WAIT = timedelta(seconds=60)
 _LONGEST_WAIT = timedelta(hours=1)
-CONFIGURATION_WAIT = timedelta(minutes=5)
+BLOCKED_WAIT = timedelta(minutes=5)
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 
@@ -30,8 +31,8 @@ class Verdict(Enum):
     REFUSED = auto()
     """The message is wrong; the device is not to blame."""
     LATER = auto()
-    MISCONFIGURED = auto()
-    """Nothing can be sent before somebody mends our credentials."""
+    BLOCKED = auto()
+    """Nothing can be sent at all: our credentials are refused, or nobody gives us a token for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def answer_of(status: int, body: Any, headers: Mapping[str, str], *, at: datetim
     if status == 400:
         return Answer(Verdict.REFUSED, word)
     if status in (401, 403, 404):
-        return Answer(Verdict.MISCONFIGURED, word)
+        return Answer(Verdict.BLOCKED, word)
     wait = _retry_after(headers.get("Retry-After"), at=at)
     if wait is None and status == 429:
         wait = _QUOTA_WAIT
