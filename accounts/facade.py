@@ -11,7 +11,9 @@ from accounts.api.keys import (
 from accounts.phones import NotAPhone, e164
 from accounts.roles import CATALOGUE_EDITOR, LOYALTY_MANAGER, OPERATOR, SUPPORT_AGENT, allow
 from accounts.scopes import register_scope
-from accounts.selectors import member_locales
+from accounts.selectors import chat_id_of, member_locales, members_of_chat_ids
+from accounts.services.chat_identity import forget_chat_id
+from accounts.services.holding import hold_member
 from accounts.services.identifying import MembersDisagree, MemberUnknown, identify_members
 from accounts.services.keys import make_key, usable_key
 from accounts.services.limits import TooManyAttempts, take
@@ -33,12 +35,16 @@ __all__ = [
     "ShopKeyNeeded",
     "TooManyAttempts",
     "allow",
+    "chat_id_of",
     "e164",
     "ensure_members",
+    "forget_chat_id",
+    "hold_member",
     "identify_members",
     "issue_access_token",
     "make_key",
     "member_locales",
+    "members_of_chat_ids",
     "register_member",
     "register_scope",
     "shop_of",

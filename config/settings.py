@@ -152,6 +152,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "forget-stream-webhooks": {
+        "task": "chat_support.forget_webhooks",
+        "schedule": crontab(minute=55, hour=2),
+    },
     "close-resolved-tickets": {"task": "chat_support.close_resolved", "schedule": crontab(minute=50)},
 }
 
@@ -246,6 +250,10 @@ STREAM_CHAT_API_KEY = os.environ.get("STREAM_CHAT_API_KEY", "")
 STREAM_CHAT_SECRET = os.environ.get("STREAM_CHAT_SECRET", "")
 STREAM_CHAT_URL = os.environ.get("STREAM_CHAT_URL") or "https://chat.stream-io-api.com"
 STREAM_TOKEN_SECONDS = 3600
+STREAM_BOT_ID = "markethub-bot"
+STREAM_WEBHOOK_BYTES = 1024 * 1024  # as it is signed: of a compressed one, what it inflates to
+TICKETS_A_DAY = int(os.environ.get("TICKETS_A_DAY") or "20")  # that a member may open
+TICKET_MESSAGES_A_MINUTE = int(os.environ.get("TICKET_MESSAGES_A_MINUTE") or "20")
 TICKET_CLOSES_AFTER_DAYS = int(os.environ.get("TICKET_CLOSES_AFTER_DAYS") or "7")
 # What links into the app begin with (core.links): its own scheme, or a site that the app has claimed.
 APP_LINK = os.environ.get("APP_LINK") or "markethub://"

@@ -8,11 +8,13 @@ from chat_support.admin.settings import (
     WorkingHoursAdmin,
 )
 from chat_support.admin.tickets import SupportTicketAdmin
+from chat_support.admin.webhooks import StreamWebhookAdmin
 
 __all__ = [
     "AgentAdmin",
     "CannedAnswerAdmin",
     "HolidayAdmin",
+    "StreamWebhookAdmin",
     "SupportTargetAdmin",
     "SupportTicketAdmin",
     "WorkingHoursAdmin",
