@@ -13,7 +13,6 @@ from accounts.roles import CATALOGUE_EDITOR, LOYALTY_MANAGER, OPERATOR, SUPPORT_
 from accounts.scopes import register_scope
 from accounts.selectors import chat_id_of, member_locales, members_of_chat_ids
 from accounts.services.chat_identity import forget_chat_id
-from accounts.services.holding import hold_member
 from accounts.services.identifying import MembersDisagree, MemberUnknown, identify_members
 from accounts.services.keys import make_key, usable_key
 from accounts.services.limits import TooManyAttempts, take
@@ -39,7 +38,6 @@ __all__ = [
     "e164",
     "ensure_members",
     "forget_chat_id",
-    "hold_member",
     "identify_members",
     "issue_access_token",
     "make_key",

@@ -6,11 +6,12 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from accounts.facade import chat_id_of, forget_chat_id, hold_member
+from accounts.facade import chat_id_of, forget_chat_id
 from chat_support.models import StreamCall, StreamWebhook, SupportTicket, TicketChange, TicketMessage
 from chat_support.rules import CLOSED, UNSOLVED
 from chat_support.services.clock import note_breaches
 from chat_support.services.history import change_of
+from chat_support.services.limits import hold_turn
 from core.contracts import SYSTEM
 
 ERASED = "(erased)"
@@ -29,8 +30,8 @@ def erase_member_chat(user_id: int, *, at: datetime) -> int:
 
     What stays are the desk's statistics: states, times, who looked after it, the rating's number. Unsolved
     tickets are closed, and an erased one can't be opened again. A chunk of tickets is a transaction; ended
-    half way, it goes on from there when it is called again. What is written meanwhile is found at the end,
-    when nobody can write more for a moment.
+    half way, it goes on from there when it is called again. What the member writes meanwhile is found at the
+    end, when it is nobody else's turn to write for them.
     """
     erased = 0
     while True:
@@ -38,7 +39,7 @@ def erase_member_chat(user_id: int, *, at: datetime) -> int:
             erased += count
         _empty_webhooks(chat_id_of(user_id), at=at)
         with transaction.atomic():
-            hold_member(user_id)
+            hold_turn(user_id)
             chat_id = chat_id_of(user_id)
             if not _tickets(user_id).exists() and not _webhooks(chat_id).exists():
                 _forget_in_stream(user_id, at=at)
@@ -56,6 +57,7 @@ def _webhooks(chat_id: str | None) -> QuerySet[StreamWebhook]:
 
 @transaction.atomic
 def _erase_chunk(user_id: int, *, at: datetime) -> int:
+    hold_turn(user_id)  # before the tickets, as those do who write in them
     tickets = list(_tickets(user_id).order_by("pk").select_for_update(no_key=True)[:_CHUNK])
     if not tickets:
         return 0

@@ -75,7 +75,7 @@ def _write(
     known = TicketMessage.objects.filter(message_id=name).first()
     if known is not None:
         return known
-    if ticket.status == CLOSED:
+    if ticket.status == CLOSED or ticket.erased_at is not None:
         raise TicketClosed(f"Ticket {ticket.pk} is closed. Open it again, or open a new one.")
     if author == Author.MEMBER:
         refuse_too_many_messages(ticket.user_id, at=at)

@@ -5,7 +5,6 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Case, QuerySet, Value, When
 
-from accounts.facade import hold_member
 from core.forgetting import forget
 from notifications.models import (
     InboxMessage,
@@ -30,32 +29,29 @@ def erase_member_devices(user_id: int, *, at: datetime) -> int:
 
     What stays of a push is what the statistics count: its kind, its campaign, its times and what became of
     it, but neither whose it was nor its words. One that is not sent yet is cancelled; a request that a sender
-    has made already arrives. Each chunk is a transaction, and what is written meanwhile is found at the end,
-    when nobody can write more for a moment.
+    has made already arrives. Each chunk is a transaction.
+
+    Block the member first, so that they are told nothing any more. What a transaction was writing at that
+    moment is found by a second call when it has ended.
     """
     erased = 0
-    while True:
-        # Before the devices, as who writes down answers locks them.
-        while count := _erase_pushes(user_id, at=at):
-            erased += count
-        erased += sum(forget(rows, wait=True) for rows in _rows(user_id))
-        with transaction.atomic():
-            hold_member(user_id)
-            if not any(rows.exists() for rows in (*_rows(user_id), _pushes(user_id))):
-                return erased
+    while count := _erase_pushes(user_id, at=at) + sum(forget(rows, wait=True) for rows in _rows(user_id)):
+        erased += count
+    return erased
 
 
 def _rows(user_id: int) -> list[QuerySet]:  # type: ignore[type-arg]
     return [model._default_manager.filter(user_id=user_id) for model in _DELETED]
 
 
-def _pushes(user_id: int) -> QuerySet[PushNotification]:
-    return PushNotification.objects.filter(user_id=user_id)
-
-
 @transaction.atomic
 def _erase_pushes(user_id: int, *, at: datetime) -> int:
-    chunk = _pushes(user_id).order_by("pk").select_for_update(no_key=True)[:_CHUNK]
+    # Pushes come before the devices, as whoever writes down answers locks them.
+    chunk = (
+        PushNotification.objects.filter(user_id=user_id)
+        .order_by("pk")
+        .select_for_update(no_key=True)[:_CHUNK]
+    )
     ids = [push.pk for push in chunk.only("pk")]
     PushNotification.objects.filter(pk__in=ids).update(
         user=None,
