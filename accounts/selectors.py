@@ -29,3 +29,14 @@ def member_locales(user_ids: Iterable[int]) -> dict[int, MemberLocale]:
         user_id: MemberLocale(language, ZoneInfo(zone))
         for user_id, language, zone in rows.values_list("pk", "language", "time_zone")
     }
+
+
+def members_of_chat_ids(chat_ids: Iterable[str]) -> dict[str, int]:
+    """Return, for each of these Stream ids that is somebody's, the user's id."""
+    found = User.objects.filter(stream_chat_user_id__in=set(chat_ids))
+    return {str(chat_id): user_id for chat_id, user_id in found.values_list("stream_chat_user_id", "pk")}
+
+
+def chat_id_of(user_id: int) -> str | None:
+    """Return a member's Stream id, None while they have none."""
+    return User.objects.filter(pk=user_id).values_list("stream_chat_user_id", flat=True).first()

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from chat_support.services import calling, keeping_calls, looking_after
+from chat_support.services import calling, keeping_calls, looking_after, webhooks
 
 
 @shared_task(name="chat_support.mark_breaches")
@@ -28,3 +28,9 @@ def call_stream(**newer: object) -> None:
 def forget_calls(**newer: object) -> None:
     """Delete the calls of Stream that were answered long ago."""
     keeping_calls.forget_calls(at=timezone.now())
+
+
+@shared_task(name="chat_support.forget_webhooks")
+def forget_webhooks(**newer: object) -> None:
+    """Delete the webhooks of more than 30 days ago."""
+    webhooks.forget_webhooks(at=timezone.now())

@@ -154,6 +154,10 @@ CELERY_BEAT_SCHEDULE = {
     },
     "call-stream": {"task": "chat_support.call_stream", "schedule": 3.0, "options": {"expires": 3}},
     "forget-stream-calls": {"task": "chat_support.forget_calls", "schedule": crontab(minute=40, hour=2)},
+    "forget-stream-webhooks": {
+        "task": "chat_support.forget_webhooks",
+        "schedule": crontab(minute=55, hour=2),
+    },
     "close-resolved-tickets": {"task": "chat_support.close_resolved", "schedule": crontab(minute=50)},
 }
 
@@ -251,6 +255,9 @@ STREAM_CHAT_URL = os.environ.get("STREAM_CHAT_URL") or "https://chat.stream-io-a
 STREAM_TOKEN_SECONDS = 3600
 STREAM_BOT_ID = "markethub-bot"
 STREAM_CALLS_A_MINUTE = int(os.environ.get("STREAM_CALLS_A_MINUTE") or "300")  # what Stream grants an app
+STREAM_WEBHOOK_BYTES = 1024 * 1024  # as it is signed: of a compressed one, what it inflates to
+TICKETS_A_DAY = int(os.environ.get("TICKETS_A_DAY") or "20")  # that a member may open
+TICKET_MESSAGES_A_MINUTE = int(os.environ.get("TICKET_MESSAGES_A_MINUTE") or "20")
 TICKET_CLOSES_AFTER_DAYS = int(os.environ.get("TICKET_CLOSES_AFTER_DAYS") or "7")
 # Where members and services reach this site from outside; pictures below it are shown to others only then.
 PUBLIC_URL = (os.environ.get("PUBLIC_URL") or "").rstrip("/")

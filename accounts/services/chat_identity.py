@@ -1,15 +1,17 @@
-"""The ids by which members are known in the chat: random, so that they say nothing of us, and for ever."""
+"""The ids by which members are known in the chat: random, so that they say nothing of us, and the same until
+they are erased there."""
 
 import secrets
 from collections.abc import Iterable
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from accounts.models import User
 
 
 def ensure_chat_ids(user_ids: Iterable[int]) -> dict[int, str]:
-    """Return the chat id of each of the members who are there; who has none gets one, for ever.
+    """Return the chat id of each of the members who are there; who has none gets one.
 
     Of two calls at once one gives the id and both return it. It locks members, so it comes in no transaction
     that has written rows of theirs: two of those would wait for each other.
@@ -44,3 +46,13 @@ def _give(user_ids: list[int]) -> None:
             """,
             [user_ids, [f"mh-{secrets.token_hex(16)}" for _ in user_ids]],
         )
+
+
+def forget_chat_id(user_id: int) -> str | None:
+    """Take a member's Stream id away, in the caller's transaction; return what it was, None without one."""
+    user = User.objects.select_for_update().filter(pk=user_id).only("stream_chat_user_id").first()
+    if user is None or user.stream_chat_user_id is None:
+        return None
+    was = user.stream_chat_user_id
+    User.objects.filter(pk=user_id).update(stream_chat_user_id=None, updated_at=timezone.now())
+    return was

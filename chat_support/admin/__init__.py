@@ -9,12 +9,14 @@ from chat_support.admin.settings import (
     WorkingHoursAdmin,
 )
 from chat_support.admin.tickets import SupportTicketAdmin
+from chat_support.admin.webhooks import StreamWebhookAdmin
 
 __all__ = [
     "AgentAdmin",
     "CannedAnswerAdmin",
     "HolidayAdmin",
     "StreamCallAdmin",
+    "StreamWebhookAdmin",
     "SupportTargetAdmin",
     "SupportTicketAdmin",
     "WorkingHoursAdmin",

@@ -15,6 +15,7 @@ from chat_support.rules import CLOSED, OPEN
 from chat_support.selectors.tickets import member_ticket, member_tickets, messages_of
 from chat_support.selectors.transcript import as_text, transcript
 from chat_support.services.changing import TicketNotSolved, rate_ticket
+from chat_support.services.limits import TooManyMessages, TooManyTickets
 from chat_support.services.messages import mark_read
 from chat_support.services.opening import open_ticket
 from chat_support.services.steps import move_ticket
@@ -80,6 +81,7 @@ class TicketsView(APIView):
     @extend_schema(
         request=shapes.TicketInput, responses={201: shapes.TicketOutput}, parameters=[IDEMPOTENCY_KEY]
     )
+    @refuses(TooManyTickets)
     def post(self, request: Request) -> Response:
         """Open a ticket with its first message; its chat channel comes with it."""
         return run_once(request, lambda: self._open(request))
@@ -115,7 +117,7 @@ class MessagesView(APIView):
     @extend_schema(
         request=shapes.MessageInput, responses={201: shapes.MessageOutput}, parameters=[IDEMPOTENCY_KEY]
     )
-    @refuses(TicketClosed)
+    @refuses(TicketClosed, TooManyMessages)
     def post(self, request: Request, ticket_id: int) -> Response:
         """Write in a ticket; a resolved one is open again with that, a closed one takes nothing more."""
         return run_once(request, lambda: self._write(request, ticket_id))

@@ -16,6 +16,12 @@ from tests.chat_support.desk import MONDAY
 from tests.fakes.stream import KEY, SECRET, FakeStream
 
 
+@pytest.fixture(autouse=True)
+def many_tickets(settings: Any) -> None:
+    """Let the tests' members open and write more than members may."""
+    settings.TICKETS_A_DAY = settings.TICKET_MESSAGES_A_MINUTE = 1000
+
+
 @pytest.fixture
 def member(db: None) -> User:
     return make_user("thandi", first_name="Thandi")

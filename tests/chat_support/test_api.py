@@ -311,7 +311,7 @@ def conversation(member):
     agent = make_agent(on_duty=False, first_name="Nomsa", email="nomsa@example.com")
     answer(ticket, "It left today.\nThe courier has it.", agent=agent, at=MONDAY + HOUR)
     wrong = answer(ticket, "Order 4471", agent=agent, at=MONDAY + 2 * HOUR)
-    remove_message(message_id=wrong.message_id, at=MONDAY + 3 * HOUR)
+    remove_message(channel_id=ticket.channel_id, message_id=wrong.message_id, at=MONDAY + 3 * HOUR)
     return ticket
 
 
