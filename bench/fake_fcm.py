@@ -27,7 +27,8 @@ class Seen:
 class FakeFcm:
     """The fake as another process sees it; it outlives every sender."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pid: int) -> None:
+        self.pid = pid
         self.url = f"http://127.0.0.1:{port}"
         self.environment = environment(self.url, private_key())
 
@@ -68,7 +69,7 @@ def fake_fcm(services: Services, *, delay: float = 0.0) -> Iterator[FakeFcm]:
     try:
         if not process.stdout.readline().startswith("fake FCM"):
             raise ProgramFailed("the fake FCM does not start")
-        yield FakeFcm(listener.getsockname()[1])
+        yield FakeFcm(listener.getsockname()[1], process.pid)
     finally:
         process.kill()
         process.wait()

@@ -10,7 +10,7 @@ from functools import partial
 
 from bench.fake_fcm import FakeFcm, fake_fcm, make_members, make_pushes
 from bench.frame import Contender, Sample
-from bench.processes import missing_figures
+from bench.processes import cpu_seconds, missing_figures
 from bench.services import PROJECT, ProgramFailed, Services
 
 PUSHES = int(os.environ.get("PUSHES") or "25000")
@@ -42,7 +42,7 @@ class Push:
             rated = [sender("ours", FCM_MESSAGES_A_SECOND=str(RATE)) for _ in range(2)]
             yield [
                 Contender("ours", partial(_measure_ours, services, fake, ours)),
-                Contender("the SDK's send_each", partial(_measure, services, fake, sdk)),
+                Contender("the SDK's send_each", partial(_measure, services, fake, sdk, PUSHES // 2)),
                 Contender(
                     f"ours, two processes, {RATE:,}/s allowed",
                     partial(_measure_rate, services, fake, rated),
@@ -105,19 +105,22 @@ def _sender(services: Services, fake: FakeFcm, way: str, variables: Mapping[str,
         process.communicate()
 
 
-def _measure(services: Services, fake: FakeFcm, sender: _Sender) -> Sample:
-    make_pushes(services, PUSHES)
+def _measure(services: Services, fake: FakeFcm, sender: _Sender, number: int) -> Sample:
+    make_pushes(services, number)
     fake.forget()
+    others = {"postgresql": services.postmaster(), "fake": fake.pid}
+    before = {name: cpu_seconds(pid) for name, pid in others.items()}
     sender.begin()
     found = sender.end()
-    _check(services, fake, PUSHES)
-    sample = Sample(PUSHES / found["seconds"], found)
+    for name, pid in others.items():
+        found[f"{name}_cpu_us_a_message"] = round(1e6 * (cpu_seconds(pid) - before[name]) / number, 1)
+    _check(services, fake, number)
     print("  " + ", ".join(f"{name} {value:g}" for name, value in found.items()), flush=True)
-    return sample
+    return Sample(number / found["seconds"], found)
 
 
 def _measure_ours(services: Services, fake: FakeFcm, sender: _Sender) -> Sample:
-    sample = _measure(services, fake, sender)
+    sample = _measure(services, fake, sender, PUSHES)
     ((recorded,),) = services.statement("SELECT count(*) FROM push_sends WHERE state = 'done'")
     if recorded != PUSHES:
         raise AssertionError(f"{recorded} sends are recorded of {PUSHES}")

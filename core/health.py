@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 
 from core import __version__
 from core.integrations import integrations
-from core.metrics import OutboxCollector
+from core.metrics import collectors
 
 _PING_SECONDS = 0.4
 
@@ -45,7 +45,8 @@ def health_db(request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Render the metrics of all processes that share `PROMETHEUS_MULTIPROC_DIR`, or else of this one."""
     counted = CollectorRegistry()
-    counted.register(OutboxCollector())
+    for collector in collectors():
+        counted.register(collector)
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
         page = generate_latest(counted)

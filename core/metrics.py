@@ -28,6 +28,19 @@ OUTBOX_DELIVERED = Counter("markethub_outbox_delivered", "Messages that took eff
 OUTBOX_FAILED = Counter("markethub_outbox_failed", "Tries that failed", ["subscriber"])
 
 
+_collectors: list[Collector] = []
+
+
+def register_collector(collector: Collector) -> None:
+    """Let it be asked at every scrape: for what counts for the whole system, whatever process answers."""
+    _collectors.append(collector)
+
+
+def collectors() -> tuple[Collector, ...]:
+    """Return core's own, and what the apps above have registered."""
+    return (OutboxCollector(), *_collectors)
+
+
 class OutboxCollector(Collector):
     """Counts the outbox at scrape time: one number for the whole system, whatever process answers."""
 

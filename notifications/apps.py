@@ -6,3 +6,9 @@ from django.apps import AppConfig
 class NotificationsConfig(AppConfig):
     name = "notifications"
     verbose_name = "Notifications"
+
+    def ready(self) -> None:
+        from core.metrics import register_collector
+        from notifications.metrics import PushCollector
+
+        register_collector(PushCollector())

@@ -9,6 +9,7 @@ from notifications.models.preferences import (
     NotificationPreference,
     QuietHours,
 )
+from notifications.models.tallies import PushTally
 
 __all__ = [
     "Campaign",
@@ -20,6 +21,7 @@ __all__ = [
     "NotificationTemplate",
     "PushNotification",
     "PushSend",
+    "PushTally",
     "QuietHours",
     "UserDevice",
 ]

@@ -1,6 +1,6 @@
 """What becomes of pushes that are due: sent to which devices, held back, or dropped, each with its reason."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,6 +21,7 @@ from notifications.models import (
 from notifications.rules import is_wanted, quiet_until
 from notifications.selectors.devices import STALE
 from notifications.selectors.preferences import quiet_hours, switched_off
+from notifications.services.tallying import tally
 
 Status = PushNotification.Status
 
@@ -80,7 +81,9 @@ def fan_out(*, limit: int, lease: timedelta, at: datetime) -> tuple[list[Leased]
         return [], 0
     fates = _decide(pushes, at)
     _write(fates, at)
-    return _lease(fates, until=at + lease, at=at), len(pushes)
+    sends = _lease(fates, until=at + lease, at=at)
+    tally(Counter((fate.status, fate.reason) for fate in fates if fate.status != Status.SENDING))
+    return sends, len(pushes)
 
 
 def _decide(pushes: Sequence[PushNotification], at: datetime) -> list[_Fate]:

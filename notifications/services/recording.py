@@ -1,5 +1,6 @@
 """Writing down what FCM answered, many answers in one statement."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,8 +8,8 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from notifications.answers import BLOCKED_WAIT, LAST_TRY, Answer, Verdict, wait_after
-from notifications.metrics import PUSH_ANSWERS
 from notifications.models import PushSend
+from notifications.services.tallying import tally
 
 State = PushSend.State
 
@@ -67,6 +68,7 @@ SET status = CASE WHEN verdict.sent THEN 'sent' ELSE 'failed' END, updated_at = 
     reason = CASE WHEN verdict.sent THEN '' ELSE coalesce(verdict.error, '') END
 FROM verdict
 WHERE p.id = verdict.push_id AND p.status = 'sending' AND (verdict.sent OR NOT verdict.waits)
+RETURNING p.status, p.reason
 """
 
 
@@ -86,8 +88,9 @@ def record(answered: Sequence[Answered], *, at: datetime) -> None:
         # The last of a push's devices must see what the others got: whoever records them waits here.
         cursor.execute(_LOCK, parameters)
         cursor.execute(_RECORD, {**parameters, "at": at})
-    for one in answered:
-        PUSH_ANSWERS.labels(one.answer.verdict.name.lower()).inc()
+        outcomes = Counter[tuple[str, str]](cursor.fetchall())
+        outcomes.update(("again", word) for _, _, state, word, *_ in rows if state == State.PENDING)
+        tally(outcomes)
 
 
 def _row(one: Answered, at: datetime) -> tuple[int, int, str, str, datetime | None, int, bool]:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
 from django.utils import timezone
 
 from core.outgoing import STILL_TO_SEND, claim, try_alone
@@ -25,6 +25,7 @@ from notifications.answers import Answer, Verdict
 from notifications.models import PushNotification, PushSend
 from notifications.services.fanning_out import Leased, due_pushes, fan_out
 from notifications.services.recording import Answered, record
+from notifications.services.tallying import tally
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +56,13 @@ def send_due(*, seconds: float = 20) -> int:
     return asyncio.run(_Sending(until=time.monotonic() + seconds).run())
 
 
+@transaction.atomic
 def _drop_all() -> int:
     now = timezone.now()
-    return due_pushes(now).update(status=PushNotification.Status.DROPPED, reason=_OFF, updated_at=now)
+    dropped = due_pushes(now).update(status=PushNotification.Status.DROPPED, reason=_OFF, updated_at=now)
+    if dropped:
+        tally({(PushNotification.Status.DROPPED, _OFF): dropped})
+    return dropped
 
 
 def _is_anything_due() -> bool:
