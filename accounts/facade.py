@@ -11,7 +11,7 @@ from accounts.api.keys import (
 from accounts.phones import NotAPhone, e164
 from accounts.roles import CATALOGUE_EDITOR, LOYALTY_MANAGER, OPERATOR, SUPPORT_AGENT, allow
 from accounts.scopes import register_scope
-from accounts.selectors import member_locales
+from accounts.selectors import member_locales, members_reading, reachable_members
 from accounts.services.identifying import MembersDisagree, MemberUnknown, identify_members
 from accounts.services.keys import make_key, usable_key
 from accounts.services.limits import TooManyAttempts, take
@@ -39,6 +39,8 @@ __all__ = [
     "issue_access_token",
     "make_key",
     "member_locales",
+    "members_reading",
+    "reachable_members",
     "register_member",
     "register_scope",
     "shop_of",

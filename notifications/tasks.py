@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from notifications.services import forgetting, sending
+from notifications.services import forgetting, sending, walking
 
 
 @shared_task(name="notifications.forget_old")
@@ -16,3 +16,9 @@ def forget_old(**newer: object) -> None:
 def send_pushes(**newer: object) -> None:
     """Send the pushes that are due."""
     sending.send_due()
+
+
+@shared_task(name="notifications.walk_campaigns")
+def walk_campaigns(**newer: object) -> None:
+    """Begin the campaigns that are due and take them on."""
+    walking.walk_due()

@@ -56,13 +56,19 @@ def send_due(*, seconds: float = 20) -> int:
 
 def _drop_all() -> int:
     now = timezone.now()
-    return due_pushes(now).update(status=PushNotification.Status.DROPPED, reason=_OFF, updated_at=now)
+    return sum(
+        due_pushes(now, of_campaigns=of_campaigns).update(
+            status=PushNotification.Status.DROPPED, reason=_OFF, updated_at=now
+        )
+        for of_campaigns in (False, True)
+    )
 
 
 def _is_anything_due() -> bool:
     """Ask before threads and connections of their own are made for nothing."""
     now = timezone.now()
-    return due_pushes(now).exists() or PushSend.objects.filter(STILL_TO_SEND, due_at__lte=now).exists()
+    pushes = any(due_pushes(now, of_campaigns=of_campaigns).exists() for of_campaigns in (False, True))
+    return pushes or PushSend.objects.filter(STILL_TO_SEND, due_at__lte=now).exists()
 
 
 class _Sending:
@@ -160,14 +166,19 @@ def _try_alone() -> bool:
 def _claim(limit: int) -> tuple[Sequence[PushSend], int]:
     """Claim what waits for another try, and fan out what is new; return the sends and how much was found."""
     at = timezone.now()
-    again = claim(PushSend.objects.select_related("push", "device"), limit=limit, lease=LEASE, at=at)
+    # A quarter stays for what is new: after an outage a whole campaign may wait for another try.
+    sends = PushSend.objects.select_related("push__campaign", "device")
+    again = claim(sends, limit=limit - limit // 4, lease=LEASE, at=at)
     new, decided = fan_out(limit=max(limit - len(again), 1), lease=LEASE, at=at)
     return [*again, *new], len(again) + decided
 
 
 def _refusal(send: PushSend) -> Answer | None:
     """Say why a send that was claimed again must not go out any more, or None."""
-    if send.push.status == PushNotification.Status.CANCELLED:
+    campaign = send.push.campaign
+    if send.push.status == PushNotification.Status.CANCELLED or (
+        campaign is not None and campaign.status == campaign.Status.STOPPED
+    ):
         return Answer(Verdict.REFUSED, "CANCELLED")
     if send.device is None or not send.device.is_active or send.device.user_id != send.push.user_id:
         return Answer(Verdict.REFUSED, "DEVICE_TAKEN_AWAY")
