@@ -19,9 +19,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="campaign",
             name="walked_to",
-            field=models.BigIntegerField(
-                default=0, editable=False, help_text="The last member looked at."
-            ),
+            field=models.BigIntegerField(default=0, editable=False, help_text="The last member looked at."),
         ),
         migrations.AddField(
             model_name="campaigntext",

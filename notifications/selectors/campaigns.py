@@ -131,6 +131,4 @@ def wordings(campaign: Campaign) -> dict[str, Wording]:
 
 def wordings_of(texts: Iterable[CampaignText]) -> dict[str, Wording]:
     """Return texts as rules know them, by language."""
-    return {
-        text.language: Wording(text.language, text.title, text.body, text.without_name) for text in texts
-    }
+    return {text.language: Wording(text.language, text.title, text.body, text.without_name) for text in texts}

@@ -61,7 +61,7 @@ def move_campaign(*, campaign_id: int, step: Step, actor: Actor, at: datetime) -
         return campaign
     _require(step, campaign)
     # A stopped one is finished once the last of its pushes is cancelled; before it began there are none.
-    ended = {"finished_at": at} if step is Step.STOP and campaign.started_at is None else {}
+    ended: dict[str, Any] = {"finished_at": at} if step is Step.STOP and campaign.started_at is None else {}
     return _take(step, campaign, actor, **ended)
 
 

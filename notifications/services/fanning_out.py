@@ -56,7 +56,8 @@ def due_pushes(at: datetime, *, of_campaigns: bool) -> QuerySet[PushNotification
 def fan_out(*, limit: int, lease: timedelta, at: datetime) -> tuple[list[PushSend], int]:
     """Decide up to `limit` pushes that are due, and lease what is to be sent of them to the caller.
 
-    Those of no campaign come first, however long a campaign's have been due. Preferences, quiet hours and devices count as they are now, not as they were when the push was written.
+    Those of no campaign come first, however long a campaign's have been due. Preferences, quiet hours and
+    devices count as they are now, not as they were when the push was written.
     Returns the sends with their `push` and `device`, and how many pushes were decided.
     """
     pushes: list[PushNotification] = []

@@ -92,9 +92,9 @@ def _advance(campaign: Campaign, at: datetime) -> bool:
 
 
 def start(campaign_id: int, *, at: datetime) -> bool:
-    """Let a campaign that is due begin, with how many it reaches; one that can't go out becomes a draft again.
+    """Let a campaign that is due begin, with how many it reaches; return whether there was anything to do.
 
-    Returns whether there was anything to do.
+    One that can't go out, because its tier was deleted since, becomes a draft again.
     """
     campaign = Campaign.objects.get(pk=campaign_id)
     faults = campaign_faults(campaign)
