@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from core.long_lists import AtLeast
 from notifications.campaign_rules import FACTS, FIRST_NAME, Wording, language_fault, wording_faults
-from notifications.models import Campaign, CampaignText
+from notifications.models import CampaignText
 from notifications.ports import criteria, criterion_called
 from notifications.selectors.campaigns import Reach
 from notifications.selectors.texts import Text

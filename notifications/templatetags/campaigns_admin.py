@@ -7,4 +7,9 @@ from core import shown
 register = template.Library()
 
 register.filter("moment", shown.moment)
-register.filter("number", "{:,}".format)
+
+
+@register.filter
+def number(value: int) -> str:
+    """Write a number with its thousands apart."""
+    return f"{value:,}"
