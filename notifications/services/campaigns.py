@@ -1,5 +1,6 @@
 """What staff do with a campaign: each step once, under its row's lock, audited."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from core import audit
 from core.contracts import SYSTEM, Actor
 from core.errors import DomainError, NotFound
 from notifications.campaign_rules import STEPS, Step, is_taken
-from notifications.models import Campaign
+from notifications.models import Campaign, CampaignText
 from notifications.services.campaign_checks import campaign_faults
 
 Status = Campaign.Status
@@ -25,6 +26,23 @@ class CampaignIncomplete(DomainError):
     """Its texts or its segment can't be used as they are."""
 
     code, status, title = "campaign_incomplete", 400, "The campaign can't go out as it is"
+
+
+@transaction.atomic
+def ensure_campaign(
+    *, name: str, texts: Mapping[str, tuple[str, str]], segment: Mapping[str, Any], link: str = ""
+) -> int:
+    """Make a draft of a name, unless there is a campaign of that name; return its id.
+
+    `texts` are titles and bodies by language, without a fact.
+    """
+    campaign, is_new = Campaign.objects.get_or_create(name=name, defaults={"segment": segment, "link": link})
+    if is_new:
+        CampaignText.objects.bulk_create(
+            CampaignText(campaign=campaign, language=language, title=title, body=body)
+            for language, (title, body) in texts.items()
+        )
+    return campaign.pk
 
 
 @transaction.atomic

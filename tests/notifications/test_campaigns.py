@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -173,15 +173,14 @@ def test_every_member_gets_it_once_in_their_language_by_their_name():
     assert (campaign.status, campaign.reach, campaign.written) == ("running", 3, 3)
 
 
-def test_it_begins_when_it_is_due_and_who_joins_later_is_not_written_to(monkeypatch):
-    monkeypatch.setattr(walking, "_CHUNK", 2)
+def test_it_begins_when_it_is_due_and_who_joins_later_is_not_written_to():
     members(5)
     campaign = make_campaign()
     later = timezone.now() + timedelta(hours=1)
     schedule_campaign(campaign_id=campaign.pk, scheduled_at=later, actor=BOSS)
     assert walk_due() == 0
-    Campaign.objects.update(scheduled_at=timezone.now())
-    assert walk_due(seconds=0.000001) == 1
+    assert not walking.start(campaign.pk, at=later - timedelta(seconds=1))
+    assert walking.start(campaign.pk, at=later)
     campaign.refresh_from_db()
     assert (campaign.status, campaign.written) == ("running", 0)
     late = make_user()
@@ -354,6 +353,17 @@ def test_of_two_walkers_each_chunk_is_one_s(monkeypatch):
     campaign.refresh_from_db()
     assert campaign.written == 60
     assert sorted(PushNotification.objects.values_list("user_id", flat=True)) == told
+
+
+def test_while_a_chunk_is_written_nobody_else_writes_it_and_its_walker_does_not_wait():
+    members(3)
+    campaign = scheduled()
+    walking.start(campaign.pk, at=timezone.now())
+    with transaction.atomic():
+        assert write_chunk(campaign.pk, at=timezone.now())
+        assert together(lambda: write_chunk(campaign.pk, at=timezone.now()), timeout=10) == [False]
+    campaign.refresh_from_db()
+    assert campaign.written == 3
 
 
 # --- pausing and stopping ----------------------------------------------------------------------------------
