@@ -94,9 +94,8 @@ class TextFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
 
     def texts(self) -> list[CampaignText]:
         """Return the texts that saving leaves."""
-        return [
-            form.instance for form in self.forms if form.cleaned_data and not self._should_delete_form(form)
-        ]
+        kept = (form for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE"))
+        return [form.instance for form in kept]
 
 
 def shown_texts(texts: Iterable[Wording]) -> list[tuple[str, Text]]:
