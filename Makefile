@@ -7,7 +7,7 @@ PY := .venv/bin/python
 READY := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench prove prove-import faults timing lock clean
+.PHONY: help run test check bench prove prove-import prove-push faults timing lock clean
 
 help:  ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ prove: $(READY)  ## the ledger against a plain restatement of its rules; SECONDS
 
 prove-import: $(READY)  ## import DATASET_DIR's files while importer, worker, Redis and PostgreSQL are killed
 	@$(PY) -m bench.prove_import
+
+prove-push: $(READY)  ## send pushes while the sender is killed; SEED=name PUSHES=20000 KILLS=10
+	@$(PY) -W ignore -m bench.prove_push --pushes $(or $(PUSHES),20000) --kills $(or $(KILLS),10) --seed '$(SEED)'
 
 faults: $(READY)  ## load while processes are killed and paused; SECONDS=120 SEED=name, the same seed plans the same faults
 	@$(PY) -W ignore -m bench.faults --seconds $(or $(SECONDS),120) --seed '$(SEED)'

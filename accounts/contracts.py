@@ -11,6 +11,10 @@ SESSION_ENDED = "session.ended"
 """Topic; payload {user_id, session}: the session's id in hex, null when all of the member's have ended."""
 
 
+MEMBER_CHANGED = "member.changed"
+"""Topic; payload {user_id}: what others see of the member, names or picture, is not what it was."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberRow:
     """One member for `ensure_members`, known elsewhere as `external_id`.
@@ -42,3 +46,17 @@ class MemberLocale:
 
     language: str
     zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMember:
+    """What a chat needs to know of a member; `chat_id` is None until they have one (`ensure_chat_ids`).
+
+    `picture` is its address as the storage has it: below this site, or elsewhere; "" where there is none.
+    """
+
+    user_id: int
+    chat_id: str | None
+    first_name: str
+    picture: str
+    is_staff: bool

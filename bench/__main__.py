@@ -14,6 +14,7 @@ from bench import (
     mixed,
     nightly,
     orders_import,
+    push,
     redeem,
     servers,
     shop_batch,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[], Benchmark]] = {
     "shop_batch": shop_batch.ShopBatch,
     "growth": growth.Growth,
     "nightly": nightly.Nightly,
+    "push": push.Push,
 }
 
 

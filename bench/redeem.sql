@@ -11,11 +11,25 @@ BEGIN;
 WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(499984462451))
 SELECT user_id, current_points AS current, pending_points AS pending, lifetime_points AS lifetime,
     debt_points AS debt, tier_id AS tier, settled_at
-FROM turn, user_points WHERE user_id = ANY(ARRAY[:user::bigint]) ORDER BY user_id FOR UPDATE OF user_points \gset
+FROM turn, user_points WHERE user_id = :user::bigint FOR UPDATE OF user_points \gset
 SELECT l.user_id, l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured, t.natural_key,
     l.id AS lot, l.transaction_id
-FROM point_lots l JOIN points_transactions t ON t.id = l.transaction_id
-WHERE l.user_id = ANY(ARRAY[:user::bigint]) AND l.remaining > 0 \gset
+FROM (
+    SELECT id
+    FROM (
+        SELECT id, sum(remaining) OVER (ORDER BY expires_at, earned_at, id) - remaining AS before
+        FROM (
+            SELECT id, remaining, expires_at, earned_at FROM point_lots
+            WHERE user_id = :user::bigint AND remaining > 0 AND matured AND (expires_at IS NULL OR expires_at > now())
+            ORDER BY expires_at, earned_at, id LIMIT 8
+        ) first
+    ) spent
+    WHERE before < 100
+    UNION ALL
+    SELECT id FROM point_lots
+    WHERE user_id = :user::bigint AND remaining > 0 AND (expires_at <= now() OR (NOT matured AND matures_at <= now()))
+) wanted
+JOIN point_lots l ON l.id = wanted.id JOIN points_transactions t ON t.id = l.transaction_id \gset
 SELECT tier_basis, hold_days, points_valid_months, restored_points_days, voucher_valid_days, point_value,
     minimum_points,
     ARRAY(SELECT row_to_json(t) FROM (

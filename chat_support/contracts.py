@@ -9,3 +9,6 @@ TICKET_BREACHED = "ticket.breached"  # and {target}: first_answer or solution
 
 AGENT_ON_DUTY = "agent.on_duty"
 """Topic; payload {user_id}."""
+
+STREAM_WEBHOOK = "stream.webhook"
+"""Topic; payload {webhook_id}: the row's id."""

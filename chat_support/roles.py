@@ -19,5 +19,9 @@ allow(
     "chat_support.view_supportticket",
     "chat_support.view_agent",
     "chat_support.change_agent",
+    "chat_support.view_streamcall",
+    "chat_support.retry_streamcall",
+    "chat_support.view_streamwebhook",
+    "chat_support.replay_streamwebhook",
     *(f"chat_support.{verb}_{model}" for model in _SETTINGS for verb in ("view", "add", "change", "delete")),
 )

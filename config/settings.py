@@ -153,6 +153,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "call-stream": {"task": "chat_support.call_stream", "schedule": 3.0, "options": {"expires": 3}},
+    "forget-stream-calls": {"task": "chat_support.forget_calls", "schedule": crontab(minute=40, hour=2)},
+    "forget-stream-webhooks": {
+        "task": "chat_support.forget_webhooks",
+        "schedule": crontab(minute=55, hour=2),
+    },
     "close-resolved-tickets": {"task": "chat_support.close_resolved", "schedule": crontab(minute=50)},
 }
 
@@ -183,6 +189,7 @@ ATTEMPT_LIMITS = {
     "login_address": [(200, 15 * 60)],
     "email_member": [(3, 3600), (10, 24 * 3600)],
     "email_to": [(3, 3600), (10, 24 * 3600)],
+    "stream_token": [(30, 5 * 60)],  # an app asks once an hour, and at each start
 }
 # Addresses, networks, or `unix`: whose X-Forwarded-For is believed.
 TRUSTED_PROXIES = _listed("TRUSTED_PROXIES")
@@ -247,7 +254,14 @@ STREAM_CHAT_API_KEY = os.environ.get("STREAM_CHAT_API_KEY", "")
 STREAM_CHAT_SECRET = os.environ.get("STREAM_CHAT_SECRET", "")
 STREAM_CHAT_URL = os.environ.get("STREAM_CHAT_URL") or "https://chat.stream-io-api.com"
 STREAM_TOKEN_SECONDS = 3600
+STREAM_BOT_ID = "markethub-bot"
+STREAM_CALLS_A_MINUTE = int(os.environ.get("STREAM_CALLS_A_MINUTE") or "300")  # what Stream grants an app
+STREAM_WEBHOOK_BYTES = 1024 * 1024  # as it is signed: of a compressed one, what it inflates to
+TICKETS_A_DAY = int(os.environ.get("TICKETS_A_DAY") or "20")  # that a member may open
+TICKET_MESSAGES_A_MINUTE = int(os.environ.get("TICKET_MESSAGES_A_MINUTE") or "20")
 TICKET_CLOSES_AFTER_DAYS = int(os.environ.get("TICKET_CLOSES_AFTER_DAYS") or "7")
+# Where members and services reach this site from outside; pictures below it are shown to others only then.
+PUBLIC_URL = (os.environ.get("PUBLIC_URL") or "").rstrip("/")
 # What links into the app begin with (core.links): its own scheme, or a site that the app has claimed.
 APP_LINK = os.environ.get("APP_LINK") or "markethub://"
 

@@ -6,10 +6,12 @@ what a dead sender had claimed is due again by itself. An answer is written only
 the claim made it: one that comes after its lease has run out says nothing any more.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -51,3 +53,22 @@ def claim(rows: "models.QuerySet[Row, Any]", *, limit: int, lease: timedelta, at
     for row in claimed:
         row.due_at, row.tries = ends, row.tries + 1
     return claimed
+
+
+def try_alone(key: int) -> bool:
+    """Take the lock of who may send under `key`; it is held until this connection ends, if not given back."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        return bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def alone(key: int) -> Iterator[bool]:
+    """Say whether nobody else sends under `key`, and keep it so for as long as the block runs."""
+    ours = try_alone(key)
+    try:
+        yield ours
+    finally:
+        if ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])

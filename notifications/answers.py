@@ -4,7 +4,6 @@ Sources: the FCM v1 REST reference (ErrorCode), and Google's guide to FCM errors
 minute after 429 without Retry-After, exponential from ten seconds else.
 """
 
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,11 +11,14 @@ from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any
 
-LAST_TRY = 8
+from core.retries import backoff
+
+LAST_TRY = 12
+"""After three hours and a half."""
 _FIRST_WAIT = timedelta(seconds=10)
 _QUOTA_WAIT = timedelta(seconds=60)
 _LONGEST_WAIT = timedelta(hours=1)
-CONFIGURATION_WAIT = timedelta(minutes=5)
+BLOCKED_WAIT = timedelta(minutes=5)
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 
 
@@ -29,8 +31,8 @@ class Verdict(Enum):
     REFUSED = auto()
     """The message is wrong; the device is not to blame."""
     LATER = auto()
-    MISCONFIGURED = auto()
-    """Nothing can be sent before somebody mends our credentials."""
+    BLOCKED = auto()
+    """Nothing can be sent at all: our credentials are refused, or nobody gives us a token for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def answer_of(status: int, body: Any, headers: Mapping[str, str], *, at: datetim
     if status == 400:
         return Answer(Verdict.REFUSED, word)
     if status in (401, 403, 404):
-        return Answer(Verdict.MISCONFIGURED, word)
+        return Answer(Verdict.BLOCKED, word)
     wait = _retry_after(headers.get("Retry-After"), at=at)
     if wait is None and status == 429:
         wait = _QUOTA_WAIT
@@ -84,9 +86,5 @@ def _retry_after(value: str | None, *, at: datetime) -> timedelta | None:
 
 
 def wait_after(tries: int, answer: Answer) -> timedelta:
-    """Say how long a push rests after its n-th try: as FCM said, else ten seconds, doubled each time, an hour
-    at most, and up to a quarter more, so that what failed together does not come back together."""
-    if answer.wait is not None:
-        return answer.wait
-    wait = min(_FIRST_WAIT * (1 << min(tries - 1, 16)), _LONGEST_WAIT)
-    return wait * random.uniform(1.0, 1.25)  # noqa: S311 - nothing secret hangs on it
+    """Say how long a push rests after its n-th try: as FCM said, else 10 s, doubled, an hour at most."""
+    return backoff(tries, first=_FIRST_WAIT, longest=_LONGEST_WAIT) if answer.wait is None else answer.wait

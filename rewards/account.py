@@ -149,7 +149,8 @@ class Account:
     def spend(self, cause: Cause, points: int, *, transaction_type: str = "redeemed") -> None:
         """Debit `points` (> 0), soonest expiry first; what the balance lacks becomes debt.
 
-        Who may not go into debt asks `current` first. Needs all open lots.
+        Who may not go into debt asks `current` first. Needs the lots that are spent first, up to `points`;
+        where they are not all, `current` must hold `points`.
         """
         self._enter(cause, transaction_type, -points)
         self._take_anywhere(points, cause)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 import accounts.tasks
+import chat_support.tasks
 import core.tasks
 import orders.tasks
 from accounts.models import User
@@ -31,6 +32,7 @@ from tests.accounts.keys import shop_client
 from tests.catalog.factories import make_product
 from tests.databases import rows
 from tests.fakes import phones
+from tests.fakes.stream import FakeStream
 from tests.orders.imports.csvs import orders_file, returns_file, run_import
 from tests.orders.shop import terms
 from tests.rewards.ledger import set_programme
@@ -173,6 +175,23 @@ def test_the_clock_and_the_jobs_do_their_work(app, points):
         "Bronze",
     ]
     call_command("audit_ledger", stdout=StringIO())
+
+
+def test_tickets_come_to_stream(app, settings):
+    stream = FakeStream()
+    try:
+        for name, value in stream.environment().items():
+            setattr(settings, name, value)
+        chat_id = ok(app.post("/auth/stream-token/"))["user_id"]
+        ticket = ok(app.post("/support/tickets/", {"subject": "My parcel", "text": "Where is it?"}), 201)
+        ok(app.patch("/auth/me/", {"first_name": "Thandi"}))
+        assert outbox.drain(30)
+        chat_support.tasks.call_stream()
+        assert stream.users[chat_id]["name"] == "Thandi"
+        assert stream.texts(ticket["channel_id"]) == [("Thandi", "Where is it?")]
+        chat_support.tasks.forget_calls()
+    finally:
+        stream.stop()
 
 
 def test_files_are_imported(as_app, tmp_path):

@@ -107,7 +107,9 @@ def call(client: APIClient, method: str, path: str, given: dict[str, Any] | None
     if method not in ("get", "delete"):
         sent = (given or {}).get("sent", lambda: {"data": {}})()
     response = getattr(client, method)(path, **sent)
-    assert response.status_code < 500 or response.json()["code"] == "provider_off", response.content
+    assert response.status_code < 500 or response.json()["code"] in ("provider_off", "chat_off"), (
+        response.content
+    )
     return response
 
 

@@ -9,9 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.contracts import MEMBER_JOINED
+from accounts.contracts import MEMBER_CHANGED, MEMBER_JOINED
 from accounts.models import User
 from accounts.services.blocking import set_active
+from accounts.services.profile import SEEN
 from accounts.services.sessions import end_all_sessions
 from core import audit, outbox
 from core.contracts import Actor
@@ -33,8 +34,9 @@ class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
     """Another password ends what was signed in by the one before: it may be known to somebody."""
 
     def save(self, commit: bool = True) -> Any:
-        user = super().save(commit)
+        user = super().save(commit=False)
         if commit:
+            user.save(update_fields=["password", "updated_at"])
             end_all_sessions(user.pk, at=timezone.now())
         return user
 
@@ -129,13 +131,15 @@ class MemberAdmin(UserAdmin):  # type: ignore[type-arg]
             user.phone_verified_at = None
         if "email" in changed:
             user.email_verified_at = None
-        active = user.is_active
+        # Only what the form changed, and the service does not: the rest may be another by now.
+        written = changed & {field.name for field in User._meta.concrete_fields} - {"is_active"}
+        written |= {f"{name}_verified_at" for name in changed & {"phone", "email"}}
+        user.save(update_fields=[*written, "updated_at"])
         if "is_active" in changed:
-            user.is_active = not active  # the service changes it
-        super().save_model(request, user, form, change=True)
-        if "is_active" in changed:
+            active = user.is_active
             set_active(user_id=user.pk, active=active, actor=Actor.of(request.user), at=timezone.now())
-            user.is_active = active
+        if changed & {*SEEN, "is_staff"}:
+            outbox.publish(MEMBER_CHANGED, user_id=user.pk)
         if contacts := sorted(changed & {"phone", "email"}):
             audit.record(
                 actor=Actor.of(request.user),

@@ -4,8 +4,10 @@ from datetime import datetime
 
 from django.db import transaction
 
+from accounts.contracts import MEMBER_CHANGED
 from accounts.models import User
 from accounts.services.sessions import lock_user
+from core import outbox
 from core.errors import NotFound
 from core.images import CleanImage
 from core.pictures import delete_after_commit, stored
@@ -38,6 +40,8 @@ def _replace(user_id: int, name: str, *, at: datetime) -> User:
     user = lock_user(user_id)
     if user is None:
         raise NotFound
+    if user.avatar != name:
+        outbox.publish(MEMBER_CHANGED, user_id=user_id)
     delete_after_commit([user.avatar])
     user.avatar, user.updated_at = name, at
     user.save(update_fields=["avatar", "updated_at"])

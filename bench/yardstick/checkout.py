@@ -21,7 +21,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from bench.yardstick import statements
-from core.arrays import bigints
 
 TIERS_LOCK = 0x7469657273
 _TOKENS_VALID_FROM = 19  # among the columns of a user
@@ -273,12 +272,12 @@ _ITEM_COLUMNS = ("sku", "name", "qty", "unit_price", "discount", "points_value",
 
 def _spend(cursor: Any, user_id: int, order_id: int, number: str, sums: dict[str, Any], at: datetime) -> None:
     points = sums["points_used"]
-    cursor.execute(statements.ACCOUNT, [TIERS_LOCK, bigints([user_id])])
+    statements.ACCOUNT.execute(cursor, [TIERS_LOCK, user_id])
     ((_, current, pending, lifetime, debt, _, settled_at),) = cursor.fetchall()
     at = max(at, settled_at or at)
     if current < points:
         raise ValidationError({"points": "Insufficient."})
-    cursor.execute(statements.LOTS, [bigints([user_id])])
+    statements.LOTS.execute(cursor, [user_id, at, points, user_id, at, at])
     lots = sorted(
         (lot for lot in cursor.fetchall() if lot[6]), key=lambda lot: (lot[5] is None, lot[5], lot[3])
     )

@@ -14,7 +14,6 @@ from rest_framework.views import APIView
 from bench.yardstick import statements
 from bench.yardstick.balance import NotByHand
 from bench.yardstick.checkout import TIERS_LOCK, TokenAuthentication
-from core.arrays import bigints
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
@@ -40,10 +39,10 @@ def _wanted(body: Any) -> tuple[str, int]:
 
 
 def _redeem(cursor: Any, user_id: int, option_id: str, offered: int, at: datetime) -> dict[str, Any]:
-    cursor.execute(statements.ACCOUNT, [TIERS_LOCK, bigints([user_id])])
+    statements.ACCOUNT.execute(cursor, [TIERS_LOCK, user_id])
     ((_, current, pending, lifetime, debt, tier_id, settled_at),) = cursor.fetchall()
     at = max(at, settled_at or at)
-    cursor.execute(statements.LOTS, [bigints([user_id])])
+    statements.LOTS.execute(cursor, [user_id, at, offered, user_id, at, at])
     lots = cursor.fetchall()
     if any(not lot[6] or (lot[5] is not None and lot[5] <= at) for lot in lots):
         raise NotByHand
@@ -77,6 +76,8 @@ def _redeem(cursor: Any, user_id: int, option_id: str, offered: int, at: datetim
 
     drawn: list[tuple[int, int, str, int]] = []
     left = price
+    if sum(lot[2] for lot in lots) < left:
+        raise NotByHand  # more lots than were looked at
     for lot in sorted(lots, key=lambda lot: (lot[5] is None, lot[5], lot[3], lot[8])):
         taken = min(left, lot[2])
         drawn.append((lot[8], lot[2] - taken, lot[7], taken))

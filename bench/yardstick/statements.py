@@ -112,19 +112,38 @@ STEP = (
     ' "created_at") VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING "order_steps"."id"'
 )
 
-ACCOUNT = """
-WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%s))
-SELECT user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at
-FROM turn, user_points WHERE user_id = ANY(%s::bigint[])
-ORDER BY user_id FOR UPDATE OF user_points
-"""
+ACCOUNT = Prepared(
+    "lock_account",
+    """
+    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%s))
+    SELECT user_id, current_points, pending_points, lifetime_points, debt_points, tier_id, settled_at
+    FROM turn, user_points WHERE user_id = %s FOR UPDATE OF user_points
+    """,
+)
 
-LOTS = """
-SELECT l.user_id, l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured, t.natural_key,
-       l.id, l.transaction_id
-FROM point_lots l JOIN points_transactions t ON t.id = l.transaction_id
-WHERE l.user_id = ANY(%s::bigint[]) AND l.remaining > 0
-"""
+LOTS = Prepared(
+    "lots_to_spend",
+    """
+    SELECT l.user_id, l.points, l.remaining, l.earned_at, l.matures_at, l.expires_at, l.matured,
+           t.natural_key, l.id, l.transaction_id
+    FROM (
+        SELECT id
+        FROM (
+            SELECT id, sum(remaining) OVER (ORDER BY expires_at, earned_at, id) - remaining AS before
+            FROM (
+                SELECT id, remaining, expires_at, earned_at FROM point_lots
+                WHERE user_id = %s AND remaining > 0 AND matured AND (expires_at IS NULL OR expires_at > %s)
+                ORDER BY expires_at, earned_at, id LIMIT 8
+            ) first
+        ) spent
+        WHERE before < %s
+        UNION ALL
+        SELECT id FROM point_lots
+        WHERE user_id = %s AND remaining > 0 AND (expires_at <= %s OR (NOT matured AND matures_at <= %s))
+    ) wanted
+    JOIN point_lots l ON l.id = wanted.id JOIN points_transactions t ON t.id = l.transaction_id
+    """,
+)
 
 VOUCHER = """
 INSERT INTO user_vouchers (id, user_id, option_id, code, type, value, category_id, status,

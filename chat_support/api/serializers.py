@@ -5,13 +5,30 @@ from typing import Any
 from rest_framework import serializers
 
 from chat_support.models import SupportTicket, TicketMessage
+from chat_support.people import shown_name
 from chat_support.rules import UNSOLVED
-from chat_support.selectors.transcript import NOBODY, author_name
+from chat_support.selectors.transcript import author_name
 from core.api.fields import Text
 from core.api.serializers import Input
 
 _LONGEST_TEXT = 5000
 _LONGEST_COMMENT = 1000
+
+
+class ChatUserOutput(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField(help_text="A first name; everybody in a channel sees it.")
+    image = serializers.SerializerMethodField(help_text="The picture's address, or null.")
+
+    def get_image(self, user: Any) -> str | None:
+        picture: str = self.context["picture"]
+        return self.context["request"].build_absolute_uri(picture) if picture else None
+
+
+class ChatTokenOutput(serializers.Serializer[Any]):
+    token = serializers.CharField(help_text="For Stream's SDK; good for an hour.")
+    user_id = serializers.CharField(help_text="Who the member is in Stream, for ever.")
+    user_info = ChatUserOutput()
 
 
 class TicketsQuery(Input):
@@ -53,7 +70,7 @@ class TicketOutput(serializers.Serializer[Any]):
 
     def get_agent(self, ticket: SupportTicket) -> str | None:
         agent = ticket.assigned_agent
-        return None if agent is None else agent.first_name or NOBODY
+        return None if agent is None else shown_name(agent.first_name, is_agent=True)
 
     def get_waits_for_member(self, ticket: SupportTicket) -> bool:
         return ticket.status in UNSOLVED and ticket.waiting_since is not None

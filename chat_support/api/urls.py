@@ -3,8 +3,11 @@
 from django.urls import path
 
 from chat_support.api import views
+from chat_support.api.webhooks import StreamWebhookView
 
 urlpatterns = [
+    path("auth/stream-token/", views.StreamTokenView.as_view()),
+    path("chat/webhooks/stream/", StreamWebhookView.as_view()),
     path("support/tickets/", views.TicketsView.as_view()),
     path("support/tickets/<int:ticket_id>/", views.TicketView.as_view()),
     path("support/tickets/<int:ticket_id>/messages/", views.MessagesView.as_view()),

@@ -1,4 +1,4 @@
-"""A member's tickets: translate, call, translate back."""
+"""A member's chat and tickets: translate, call, translate back."""
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -9,14 +9,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.facade import TooManyAttempts
 from chat_support.api import serializers as shapes
 from chat_support.rules import CLOSED, OPEN
 from chat_support.selectors.tickets import member_ticket, member_tickets, messages_of
 from chat_support.selectors.transcript import as_text, transcript
 from chat_support.services.changing import TicketNotSolved, rate_ticket
+from chat_support.services.limits import TooManyMessages, TooManyTickets
 from chat_support.services.messages import mark_read
 from chat_support.services.opening import open_ticket
 from chat_support.services.steps import move_ticket
+from chat_support.services.tokens import ChatOff, make_chat_token
 from chat_support.services.writing import TicketClosed, write_message
 from core.api.caller import caller_id
 from core.api.paging import CursorPage
@@ -29,6 +32,28 @@ _PAGED = [
     OpenApiParameter("limit", int, description="Rows a page: 50, at most 200."),
     OpenApiParameter("cursor", str),
 ]
+
+
+class StreamTokenView(APIView):
+    @extend_schema(
+        operation_id="auth_stream_token",
+        summary="A token for Stream Chat",
+        description="Always the caller's own. 503 `chat_off` where this server has no Stream: tickets work "
+        "without it.",
+        tags=["auth"],
+        request=None,
+        responses=shapes.ChatTokenOutput,
+    )
+    @refuses(TooManyAttempts, ChatOff)
+    def post(self, request: Request) -> Response:
+        made = make_chat_token(user_id=caller_id(request), at=timezone.now())
+        about = {"request": request, "picture": made.picture}
+        answer = {
+            "token": made.token,
+            "user_id": made.user.id,
+            "user_info": shapes.ChatUserOutput(made.user, context=about).data,
+        }
+        return Response(answer, headers={"Cache-Control": "no-store"})
 
 
 class TicketsPage(CursorPage):
@@ -56,6 +81,7 @@ class TicketsView(APIView):
     @extend_schema(
         request=shapes.TicketInput, responses={201: shapes.TicketOutput}, parameters=[IDEMPOTENCY_KEY]
     )
+    @refuses(TooManyTickets)
     def post(self, request: Request) -> Response:
         """Open a ticket with its first message; its chat channel comes with it."""
         return run_once(request, lambda: self._open(request))
@@ -91,7 +117,7 @@ class MessagesView(APIView):
     @extend_schema(
         request=shapes.MessageInput, responses={201: shapes.MessageOutput}, parameters=[IDEMPOTENCY_KEY]
     )
-    @refuses(TicketClosed)
+    @refuses(TicketClosed, TooManyMessages)
     def post(self, request: Request, ticket_id: int) -> Response:
         """Write in a ticket; a resolved one is open again with that, a closed one takes nothing more."""
         return run_once(request, lambda: self._write(request, ticket_id))

@@ -74,11 +74,18 @@ class SupportTicket(Stamped):
     last_message_by_member = models.BooleanField(default=True)
     unread_by_member = models.PositiveIntegerField(default=0)
     unread_by_agents = models.PositiveIntegerField(default=0)
+    member_read_until = models.DateTimeField(
+        null=True, blank=True, help_text="The member has read what was said until then."
+    )
+    agents_read_until = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     rating = models.PositiveSmallIntegerField(null=True, blank=True)
     rating_comment = models.TextField(blank=True, default="")
     rated_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="When all words were taken out of it, for good."
+    )
 
     objects = TicketQuerySet.as_manager()
 
@@ -141,6 +148,9 @@ class TicketMessage(Stamped):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     text = models.TextField(max_length=5000)
     said_at = models.DateTimeField(default=timezone.now)
+    text_as_of = models.DateTimeField(
+        null=True, blank=True, help_text="The time of the version in Stream that the text is of."
+    )
     edited_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -163,7 +173,7 @@ class TicketChange(models.Model):
 
     ticket_id = models.BigIntegerField(db_index=True)
     actor = models.CharField(max_length=200)
-    what = models.CharField(max_length=30, help_text="status, priority, agent, rating, breach.")
+    what = models.CharField(max_length=30, help_text="status, priority, agent, rating, breach, channel.")
     before = models.CharField(max_length=200, blank=True, default="")
     after = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now, editable=False)

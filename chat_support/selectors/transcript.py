@@ -6,9 +6,8 @@ from datetime import datetime
 from django.utils import timezone
 
 from chat_support.models import SupportTicket, TicketMessage
+from chat_support.people import shown_name
 from chat_support.selectors.tickets import messages_of
-
-NOBODY = "Support"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,9 @@ def as_text(found: Transcript) -> str:
 
 
 def author_name(message: TicketMessage) -> str:
-    """Name who wrote a message as everybody in the ticket may see it: a first name, never an e-mail."""
+    """Name who wrote a message as everybody in the ticket may see it."""
     first_name = message.user.first_name if message.user else ""
-    if message.author == TicketMessage.Author.MEMBER:
-        return first_name or "Member"
-    return first_name or NOBODY
+    return shown_name(first_name, is_agent=message.author != TicketMessage.Author.MEMBER)
 
 
 def _line(message: TicketMessage) -> Line:

@@ -73,5 +73,13 @@ def note_breaches(ticket: SupportTicket, *, at: datetime) -> list[str]:
     return missed
 
 
+def withdraw_breach(ticket: SupportTicket, *, at: datetime) -> None:
+    """Take back that the first answer was missed, where it came in time and only the news of it was late."""
+    missed_at, answered_at = ticket.first_answer_breached_at, ticket.first_answered_at
+    if missed_at is not None and answered_at is not None and answered_at <= missed_at:
+        ticket.first_answer_breached_at = None
+        note_change(ticket, "breach", "first_answer", "", actor=SYSTEM, at=at)
+
+
 def _later(due: datetime | None, desk: Calendar, by: timedelta) -> datetime | None:
     return due and after_working(desk, due, by)

@@ -10,6 +10,7 @@ from chat_support.metrics import count_opened
 from chat_support.models import SupportTicket
 from chat_support.services.clock import set_targets
 from chat_support.services.history import note_change
+from chat_support.services.limits import hold_turn, refuse_too_many_tickets
 from chat_support.services.messages import Author, Said, record
 from chat_support.services.naming import channel_name, message_name
 from chat_support.services.stream_calls import ask_channel, ask_message
@@ -32,11 +33,16 @@ def open_ticket(
 
     An agent is found for it after the commit (`assigning.assign_waiting`), so that two tickets at once don't
     wait for each other.
+
+    Raises:
+        TooManyTickets: the member has opened as many in the last 24 hours as they may.
     """
+    hold_turn(user_id)
     channel_id = channel_name(user_id, key or uuid4().hex)
     known = SupportTicket.objects.filter(channel_id=channel_id).first()
     if known is not None:
         return known
+    refuse_too_many_tickets(user_id, at=at)
     ticket = SupportTicket(
         user_id=user_id, channel_id=channel_id, subject=subject, priority=priority, created_at=at
     )

@@ -48,7 +48,7 @@ def take_step(ticket: SupportTicket, to: str, *, actor: Actor, at: datetime) -> 
         TicketStepNotAllowed: it can't be moved there from its state.
     """
     before = ticket.status
-    if to not in STEPS[before]:
+    if to not in STEPS[before] or ticket.erased_at is not None:
         raise TicketStepNotAllowed(f"It is {before}: it can't become {to}.", ticket_status=before)
     ticket.status = to
     note_change(ticket, "status", before, to, actor=actor, at=at)

@@ -8,6 +8,7 @@ from django.db import transaction
 from chat_support.models import SupportTicket, TicketMessage
 from chat_support.rules import CLOSED, RESOLVED, UNSOLVED
 from chat_support.services.assigning import give
+from chat_support.services.limits import hold_turn, refuse_too_many_messages
 from chat_support.services.locking import lock_ticket, store
 from chat_support.services.messages import Author, Said, record
 from chat_support.services.naming import message_name
@@ -32,7 +33,9 @@ def write_message(
     Raises:
         TicketNotFound: there is none, or it is another member's.
         TicketClosed: it is closed.
+        TooManyMessages: the member has written as many in the last minute as they may.
     """
+    hold_turn(user_id)
     ticket = lock_ticket(ticket_id, user_id=user_id)
     return _write(ticket, Author.MEMBER, text=text, actor=actor, at=at, key=key)
 
@@ -72,8 +75,10 @@ def _write(
     known = TicketMessage.objects.filter(message_id=name).first()
     if known is not None:
         return known
-    if ticket.status == CLOSED:
+    if ticket.status == CLOSED or ticket.erased_at is not None:
         raise TicketClosed(f"Ticket {ticket.pk} is closed. Open it again, or open a new one.")
+    if author == Author.MEMBER:
+        refuse_too_many_messages(ticket.user_id, at=at)
     said = Said(message_id=name, author=author, actor=actor, text=text, said_at=at)
     message = record(ticket, said, at=at)
     assert message is not None  # it was not known, and the ticket is locked

@@ -14,7 +14,7 @@ from config.embedded import ServiceFailed, data_directory, embedded_names, provi
 from config.embedded.provide import keep
 from config.run.children import Child
 from config.run.console import say
-from config.run.fakes import fake_firebase
+from config.run.fakes import fake_firebase, fake_stream
 from config.run.preparing import Credentials, prepare
 from config.run.signals import StopRequested, StopSignals
 from config.run.welcome import welcome
@@ -39,10 +39,12 @@ def main() -> int:
         os.environ.setdefault("OTP_LOG_CODES", "1")
         with signals.obeyed_at_once():
             credentials = start_services()
-        children += programs(listener) + fake_firebase(data_directory() / "logs")
+        address = f"http://{HOST}:{listener.getsockname()[1]}"
+        os.environ.setdefault("PUBLIC_URL", address)
+        logs = data_directory() / "logs"
+        children += programs(listener) + fake_firebase(logs) + fake_stream(logs, address)
         for child in children:
             child.start()
-        address = f"http://{HOST}:{listener.getsockname()[1]}"
         wait_until_healthy(address, children[0], signals)
         say(welcome(address, credentials))
         watch(children, signals)

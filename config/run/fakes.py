@@ -1,6 +1,7 @@
 """Outside services that stand in for the real ones, where no credentials are set: for trying, on loopback."""
 
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from config.run.children import Child
 
 TRIAL_PROJECT = "markethub-trial"
+TRIAL_KEY = "markethub-trial-key"
+_STREAM = ("STREAM_CHAT_API_KEY", "STREAM_CHAT_SECRET")
 _FIREBASE = ("FIREBASE_PROJECT_ID", "FIREBASE_CLIENT_EMAIL", "FIREBASE_PRIVATE_KEY")
 
 
@@ -22,10 +25,7 @@ def fake_firebase(logs: Path) -> list[Child]:
     """
     if any(os.environ.get(name) for name in _FIREBASE):
         return []
-    listener = socket.socket()  # open for as long as we run: the fake may be started again
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(128)
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    port, address = _listen()
     os.environ.update(
         FIREBASE_PROJECT_ID=TRIAL_PROJECT,
         FIREBASE_CLIENT_EMAIL="trial@markethub.invalid",
@@ -33,10 +33,38 @@ def fake_firebase(logs: Path) -> list[Child]:
         FIREBASE_TOKEN_URL=f"{address}/token",
         FCM_URL=address,
     )
+    return [_fake("fake-firebase", "tests.fakes.fcm", port, logs)]
+
+
+def fake_stream(logs: Path, site: str) -> list[Child]:
+    """Set Stream's variables for a fake of it, unless one is set, and return its program, not started yet.
+
+    What it gets is in its log, a line for each user, channel and message; it tells `site` of messages.
+    """
+    if any(os.environ.get(name) for name in _STREAM):
+        return []
+    port, address = _listen()
+    os.environ.update(
+        STREAM_CHAT_API_KEY=TRIAL_KEY, STREAM_CHAT_SECRET=secrets.token_hex(32), STREAM_CHAT_URL=address
+    )
+    hook = f"--webhooks={site}/chat/webhooks/stream/"
+    return [_fake("fake-stream", "tests.fakes.stream", port, logs, hook)]
+
+
+def _listen() -> tuple[int, str]:
+    """Return a socket, which listens as long as we run (the fake may be started again), and its address."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     port = listener.detach()
     os.set_inheritable(port, True)
-    command = [sys.executable, "-m", "tests.fakes.fcm", f"--fd={port}"]
-    return [Child("fake-firebase", command, logs, orphaned=signal.SIGTERM, inherits=(port,))]
+    return port, address
+
+
+def _fake(name: str, module: str, port: int, logs: Path, *options: str) -> Child:
+    command = [sys.executable, "-m", module, f"--fd={port}", *options]
+    return Child(name, command, logs, orphaned=signal.SIGTERM, inherits=(port,))
 
 
 def _private_key() -> str:

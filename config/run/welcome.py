@@ -4,7 +4,7 @@ import os
 import secrets
 
 from config.embedded import data_directory
-from config.run.fakes import TRIAL_PROJECT
+from config.run.fakes import TRIAL_KEY, TRIAL_PROJECT
 from config.run.preparing import Credentials
 
 
@@ -19,13 +19,17 @@ MarketHub is running. Ctrl-C stops everything.
             login {credentials.admin}   password {password}
   Shop key  of the shop markethub (Authorization: Api-Key …):
             {credentials.shop_key}
-{_pushes()}{_calls(address, credentials)}"""
+{_fakes()}{_calls(address, credentials)}"""
 
 
-def _pushes() -> str:
-    if os.environ.get("FIREBASE_PROJECT_ID") != TRIAL_PROJECT:
-        return ""
-    return f"  Pushes    arrive in {data_directory() / 'logs' / 'fake-firebase.log'}\n"
+def _fakes() -> str:
+    logs = data_directory() / "logs"
+    lines = ""
+    if os.environ.get("FIREBASE_PROJECT_ID") == TRIAL_PROJECT:
+        lines += f"  Pushes    arrive in {logs / 'fake-firebase.log'}\n"
+    if os.environ.get("STREAM_CHAT_API_KEY") == TRIAL_KEY:
+        lines += f"  Chat      arrives in {logs / 'fake-stream.log'}\n"
+    return lines
 
 
 def _calls(address: str, credentials: Credentials) -> str:

@@ -58,6 +58,15 @@ class Input(serializers.Serializer[Any]):
         return cls._validated(request.query_params.dict())
 
     @classmethod
+    def read(cls, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """Read what did not come as the body of a request.
+
+        Raises:
+            ValidationError: a field is missing or wrong.
+        """
+        return cls._validated(sent)
+
+    @classmethod
     def _validated(cls, sent: Mapping[str, Any]) -> dict[str, Any]:
         validated: dict[str, Any] = _made(cls).run_validation(sent)
         return validated

@@ -4,19 +4,19 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.contracts import MemberLocale
 from accounts.facade import member_locales
+from core.arrays import bigints
 from notifications.contracts import Channel, Purpose
 from notifications.models import (
     Campaign,
     NotificationPolicy,
     PushNotification,
-    PushSend,
     UserDevice,
 )
 from notifications.rules import is_wanted, quiet_until
@@ -42,7 +42,27 @@ class _Fate:
     status: str
     reason: str = ""
     due_at: datetime | None = None
-    devices: tuple[UserDevice, ...] = ()
+    devices: tuple["_Device", ...] = ()
+
+
+class _Device(NamedTuple):
+    """Where a push may go. No model: making one takes longer than sending to it."""
+
+    id: int
+    address: str
+    kind: str
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A push to one device that is the caller's to send, and the try that it is."""
+
+    send_id: int
+    tries: int
+    push: PushNotification
+    address: str
+    is_fid: bool
 
 
 def due_pushes(at: datetime, *, of_campaigns: bool) -> QuerySet[PushNotification]:
@@ -53,12 +73,12 @@ def due_pushes(at: datetime, *, of_campaigns: bool) -> QuerySet[PushNotification
 
 
 @transaction.atomic
-def fan_out(*, limit: int, lease: timedelta, at: datetime) -> tuple[list[PushSend], int]:
+def fan_out(*, limit: int, lease: timedelta, at: datetime) -> tuple[list[Leased], int]:
     """Decide up to `limit` pushes that are due, and lease what is to be sent of them to the caller.
 
     Those of no campaign come first, however long a campaign's have been due. Preferences, quiet hours and
     devices count as they are now, not as they were when the push was written.
-    Returns the sends with their `push` and `device`, and how many pushes were decided.
+    Returns the sends, and how many pushes were decided.
     """
     pushes: list[PushNotification] = []
     for of_campaigns in (False, True):
@@ -69,14 +89,7 @@ def fan_out(*, limit: int, lease: timedelta, at: datetime) -> tuple[list[PushSen
         return [], 0
     fates = _decide(pushes, at)
     _write(fates, at)
-    sends = PushSend.objects.bulk_create(
-        [
-            PushSend(push=fate.push, device=device, tries=1, due_at=at + lease, created_at=at, updated_at=at)
-            for fate in fates
-            for device in fate.devices
-        ]
-    )
-    return sends, len(pushes)
+    return _lease(fates, until=at + lease, at=at), len(pushes)
 
 
 def _decide(pushes: Sequence[PushNotification], at: datetime) -> list[_Fate]:
@@ -129,10 +142,12 @@ def _resting_campaigns(campaign_ids: Collection[int]) -> dict[int | None, tuple[
     return {pk: fates[Campaign.Status(status)] for pk, status in found.values_list("pk", "status")}
 
 
-def _devices(members: Iterable[int]) -> dict[int, list[UserDevice]]:
-    found: defaultdict[int, list[UserDevice]] = defaultdict(list)
-    for device in UserDevice.objects.filter(user_id__in=members, is_active=True).order_by("id"):
-        found[device.user_id].append(device)
+def _devices(members: Iterable[int]) -> dict[int, list[_Device]]:
+    found: defaultdict[int, list[_Device]] = defaultdict(list)
+    rows = UserDevice.objects.filter(user_id__in=members, is_active=True).order_by("id")
+    columns = ("user_id", "id", "device_token", "kind", "last_seen_at")
+    for user_id, id, address, kind, last_seen_at in rows.values_list(*columns):
+        found[user_id].append(_Device(id, address, kind, last_seen_at))
     return found
 
 
@@ -214,3 +229,31 @@ def _write(fates: Sequence[_Fate], at: datetime) -> None:
                 [fate.due_at for fate in fates],
             ],
         )
+
+
+def _lease(fates: Sequence[_Fate], *, until: datetime, at: datetime) -> list[Leased]:
+    sends = {(fate.push.pk, device.id): (fate.push, device) for fate in fates for device in fate.devices}
+    if not sends:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO push_sends
+                (push_id, device_id, state, due_at, tries, error, message_name, created_at, updated_at)
+            SELECT s.push_id, s.device_id, 'pending', %s, 1, '', '', %s, %s
+            FROM unnest(%s::bigint[], %s::bigint[]) s (push_id, device_id)
+            RETURNING id, push_id, device_id
+            """,
+            [
+                until,
+                at,
+                at,
+                bigints(push_id for push_id, _ in sends),
+                bigints(device_id for _, device_id in sends),
+            ],
+        )
+        leased = []
+        for send_id, push_id, device_id in cursor.fetchall():
+            push, device = sends[push_id, device_id]
+            leased.append(Leased(send_id, 1, push, device.address, device.kind == UserDevice.Address.FID))
+        return leased

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from notifications.answers import CONFIGURATION_WAIT, LAST_TRY, Answer, Verdict, wait_after
+from notifications.answers import BLOCKED_WAIT, LAST_TRY, Answer, Verdict, wait_after
 from notifications.metrics import PUSH_ANSWERS
 from notifications.models import PushSend
 
@@ -40,7 +40,8 @@ WITH answer AS (
         message_name = CASE WHEN answer.state = 'done' THEN answer.word ELSE '' END,
         error = CASE WHEN answer.state = 'done' THEN '' ELSE answer.word END
     FROM answer
-    WHERE s.id = answer.id AND s.tries = answer.tries AND s.state = 'pending'
+    -- The ids once more, or everything that waits would be read to find them.
+    WHERE s.id = ANY(%(ids)s) AND s.id = answer.id AND s.tries = answer.tries AND s.state = 'pending'
     RETURNING s.push_id, s.device_id, s.state, s.error, answer.gone
 ), device AS (
     UPDATE user_devices d
@@ -73,8 +74,7 @@ def record(answered: Sequence[Answered], *, at: datetime) -> None:
     """Write the answers of sends that are still the caller's; a push is sent when one of its devices has it,
     and failed when none of them can.
 
-    A device that is gone is deactivated. After the last try a send has failed; a wrong configuration is no
-    try.
+    A device that is gone is deactivated. After the last try a send has failed; what is blocked is no try.
     """
     if not answered:
         return
@@ -99,8 +99,8 @@ def _row(one: Answered, at: datetime) -> tuple[int, int, str, str, datetime | No
             return one.send_id, tries, State.FAILED.value, answer.word, None, tries, True
         case Verdict.REFUSED:
             return one.send_id, tries, State.FAILED.value, answer.word, None, tries, False
-        case Verdict.MISCONFIGURED:
-            due = at + CONFIGURATION_WAIT
+        case Verdict.BLOCKED:
+            due = at + (answer.wait or BLOCKED_WAIT)
             return one.send_id, tries, State.PENDING.value, answer.word, due, tries - 1, False
         case Verdict.LATER:
             if tries >= LAST_TRY:

@@ -15,7 +15,7 @@ from rewards.models.programme import BenefitType
 from rewards.selectors.balance import settled_account
 from rewards.selectors.programme import programme_rules
 from rewards.selectors.vouchers import check_voucher
-from rewards.services.posting import Book, lock_accounts
+from rewards.services.posting import Book, lock_account, lock_accounts
 from rewards.services.redemption import InsufficientPoints
 from rewards.services.restoring import restore_spend
 from rewards.services.vouchers import VoucherNotAvailable, release_voucher, reserve_voucher, use_voucher
@@ -67,7 +67,8 @@ class RewardsAtCheckout:
             VoucherNotAvailable: another order was quicker.
             InsufficientPoints: the points went elsewhere meanwhile.
         """
-        book = lock_accounts([order.user_id], at=at, open_lots=True) if order.points_used else None
+        points = order.points_used
+        book = lock_account(order.user_id, at=at, to_spend=points) if points else None
         if order.voucher_code:
             reserve_voucher(user_id=order.user_id, code=order.voucher_code, order_id=order.order_id, at=at)
         if book is not None:

@@ -15,7 +15,7 @@ from rewards.models.vouchers import new_voucher_id
 from rewards.selectors.offers import Refusal, refusal
 from rewards.selectors.programme import programme_with_option
 from rewards.selectors.tier_basis import basis_points
-from rewards.services.posting import Book, lock_accounts
+from rewards.services.posting import Book, lock_account
 from rewards.services.voucher_codes import insert_voucher
 
 
@@ -55,7 +55,7 @@ def redeem_option(
         InsufficientPoints: the spendable balance does not cover the option.
         KeyReused: the key redeemed another option.
     """
-    book = lock_accounts([user_id], at=at, open_lots=True)
+    book = lock_account(user_id, at=at, to_spend=offered)
     account, at = book.sole(), book.clock
     if key is not None and (earlier := _redeemed_before(account, key, option_id)):
         book.post()

@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.db.models.signals import pre_save
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -173,6 +174,26 @@ def test_a_phone_or_email_that_staff_changed_is_not_a_proven_one(boss):
     assert (user.phone_verified_at, user.email_verified_at) == (None, now)
     entry = AuditEntry.objects.get(action="member.contact")
     assert (entry.before, entry.after) == ({"phone": "+27821234567"}, {"phone": "+27821234568"})
+
+
+def test_a_page_that_is_saved_undoes_nothing_that_happened_meanwhile(boss):
+    member = make_user("thandi")
+
+    def meanwhile(**_):
+        User.objects.filter(pk=member.pk).update(stream_chat_user_id="mh-1", language="zu")
+
+    page = reverse("admin:accounts_user_change", args=[member.pk])
+    password_page = reverse("admin:auth_user_password_change", args=[member.pk])
+    passwords = {"usable_password": "true", "password1": "kwa-Zulu-1879", "password2": "kwa-Zulu-1879"}
+    pre_save.connect(meanwhile, sender=User)
+    try:
+        boss.post(page, {"username": "nandi", "is_active": "on"})
+        boss.post(password_page, passwords)
+    finally:
+        pre_save.disconnect(meanwhile, sender=User)
+    member.refresh_from_db()
+    assert (member.username, member.stream_chat_user_id, member.language) == ("nandi", "mh-1", "zu")
+    assert member.check_password("kwa-Zulu-1879")
 
 
 def test_who_may_edit_and_not_block_blocks_nobody(clerk):

@@ -13,6 +13,13 @@ from core import outbox
 from core.models import OutboxMessage
 from tests.accounts.factories import client_of, make_user
 from tests.chat_support.desk import MONDAY
+from tests.fakes.stream import KEY, SECRET, FakeStream
+
+
+@pytest.fixture(autouse=True)
+def many_tickets(settings: Any) -> None:
+    """Let the tests' members open and write more than members may."""
+    settings.TICKETS_A_DAY = settings.TICKET_MESSAGES_A_MINUTE = 1000
 
 
 @pytest.fixture
@@ -41,3 +48,13 @@ def published() -> Iterator[Callable[..., list[dict[str, Any]]]]:
     told = OutboxMessage.objects.filter(subscriber="probe").order_by("id")
     yield lambda topic: list(told.filter(topic=topic).values_list("payload", flat=True))
     outbox._subscriptions.pop("probe")
+
+
+@pytest.fixture
+def stream(settings: Any) -> Iterator[FakeStream]:
+    """A Stream on loopback that the settings name; nothing of an earlier test's rate is left."""
+    fake = FakeStream()
+    settings.STREAM_CHAT_API_KEY, settings.STREAM_CHAT_SECRET = KEY, SECRET
+    settings.STREAM_CHAT_URL, settings.STREAM_CALLS_A_MINUTE = fake.url, 60_000
+    yield fake
+    fake.stop()

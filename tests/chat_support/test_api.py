@@ -78,12 +78,7 @@ def test_a_ticket_is_opened_with_its_first_message_its_targets_and_its_channel(a
             "send_message",
             f"channel:{channel}",
             f"message:{message.message_id}",
-            {
-                "channel_id": channel,
-                "message_id": message.message_id,
-                "user_id": member.pk,
-                "text": "Where is it?",
-            },
+            {"channel_id": channel, "message_id": message.message_id, "user_id": member.pk},
         ),
     ]
     change = TicketChange.objects.get()
@@ -213,7 +208,7 @@ def test_a_message_is_written_here_and_asked_of_stream(app, member):
         message.message_id,
     )
     call = StreamCall.objects.latest("id")
-    assert (call.key, call.arguments["text"]) == (f"message:{message.message_id}", "Hello?")
+    assert (call.key, call.arguments["message_id"]) == (f"message:{message.message_id}", message.message_id)
     assert fresh(ticket).unread_by_agents == 2
 
 
@@ -316,7 +311,7 @@ def conversation(member):
     agent = make_agent(on_duty=False, first_name="Nomsa", email="nomsa@example.com")
     answer(ticket, "It left today.\nThe courier has it.", agent=agent, at=MONDAY + HOUR)
     wrong = answer(ticket, "Order 4471", agent=agent, at=MONDAY + 2 * HOUR)
-    remove_message(message_id=wrong.message_id, at=MONDAY + 3 * HOUR)
+    remove_message(channel_id=ticket.channel_id, message_id=wrong.message_id, at=MONDAY + 3 * HOUR)
     return ticket
 
 

@@ -162,13 +162,21 @@ def test_a_closed_ticket_is_not_answered(ticket, agent):
 
 def test_a_message_is_changed_and_deleted_with_its_words(ticket):
     first = ticket.messages.get()
-    assert change_message(message_id=first.message_id, text="Where?", at=MONDAY + HOUR)
-    assert not change_message(message_id=first.message_id, text="Where?", at=MONDAY + 2 * HOUR)
+    where = {"channel_id": ticket.channel_id, "message_id": first.message_id}
+
+    def changed(text, as_of):
+        return change_message(**where, text=text, as_of=as_of, edited_at=as_of, at=MONDAY + 3 * HOUR)
+
+    assert changed("Where?", MONDAY + HOUR)
+    assert not changed("Where?", MONDAY + HOUR)
+    assert not changed("Older", MONDAY + MINUTE)
     first.refresh_from_db()
     assert (first.text, first.edited_at) == ("Where?", MONDAY + HOUR)
-    assert remove_message(message_id=first.message_id, at=MONDAY + HOUR)
-    assert not remove_message(message_id=first.message_id, at=MONDAY + 2 * HOUR)
-    assert not change_message(message_id=first.message_id, text="Back", at=MONDAY + 2 * HOUR)
+    assert not remove_message(**where | {"channel_id": "elsewhere"}, at=MONDAY + HOUR)
+    assert remove_message(**where, at=MONDAY + HOUR)
+    assert not remove_message(**where, at=MONDAY + 2 * HOUR)
+    assert not changed("Back", MONDAY + 2 * HOUR)
+    assert fresh(ticket).unread_by_agents == 0
     first.refresh_from_db()
     assert (first.text, first.deleted_at) == ("", MONDAY + HOUR)
 
@@ -203,7 +211,7 @@ def test_the_member_is_told_of_an_answer_without_its_words(ticket, member, agent
 
 def test_the_member_is_not_told_of_what_they_have_read_or_what_is_gone(ticket, member, agent):
     gone = answer_ticket(ticket_id=ticket.pk, text="Wrong", actor=Actor.of(agent), at=MONDAY)
-    remove_message(message_id=gone.message_id, at=MONDAY)
+    remove_message(channel_id=ticket.channel_id, message_id=gone.message_id, at=MONDAY)
     assert outbox.drain(5)
     answer_ticket(ticket_id=ticket.pk, text="Right", actor=Actor.of(agent), at=MONDAY)
     mark_channel_read(channel_id=ticket.channel_id, by_member=True, until=MONDAY)

@@ -2,7 +2,9 @@
 
 from accounts.models import User
 from tests.chat_support.desk import opened
-from tests.walk import Arguments, own_row
+from tests.walk import Arguments, own_row, public
+
+public.add("chat/webhooks/stream/")
 
 
 @own_row("support/tickets/<int:ticket_id>/")

@@ -1,11 +1,13 @@
 """`make run`: what can be told without starting all of it."""
 
+import os
 import signal
 import socket
 from pathlib import Path
 
 import pytest
 
+from config.run.fakes import TRIAL_KEY, fake_stream
 from config.run.preparing import Credentials
 from config.run.welcome import welcome
 from tests.config.users import environment, processes_of, run_python
@@ -67,6 +69,23 @@ def test_the_welcome_has_every_address_and_three_calls_to_paste() -> None:
     assert "http://127.0.0.1:8123/admin/" in text
     assert "login admin   password pass-word" in text
     assert "            mh_1\n" in text
+
+
+def test_a_stream_of_ones_own_is_left_alone_and_else_there_is_one_to_look_at(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    credentials = Credentials(admin="a", password="p", member="m", token="t", shop_key="k")
+    for name in ("STREAM_CHAT_API_KEY", "STREAM_CHAT_URL"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("STREAM_CHAT_SECRET", "mine")
+    assert fake_stream(tmp_path, "http://127.0.0.1:8123") == []
+    assert "fake-stream" not in welcome("http://127.0.0.1:8123", credentials)
+    monkeypatch.setenv("STREAM_CHAT_SECRET", "")
+    (child,) = fake_stream(tmp_path, "http://127.0.0.1:8123")
+    os.close(int(child.command[-2].removeprefix("--fd=")))
+    assert child.command[-1] == "--webhooks=http://127.0.0.1:8123/chat/webhooks/stream/"
+    assert os.environ["STREAM_CHAT_API_KEY"] == TRIAL_KEY
+    assert "fake-stream.log" in welcome("http://127.0.0.1:8123", credentials)
 
 
 def test_a_password_that_somebody_changed_is_not_printed() -> None:

@@ -72,7 +72,8 @@ def send_all():
     """Send what is due, and record that all of it went out."""
     sends, _ = decide()
     now = timezone.now()
-    PushSend.objects.filter(pk__in=[send.pk for send in sends]).update(state="done", answered_at=now)
+    ids = [send.send_id for send in sends]
+    PushSend.objects.filter(pk__in=ids).update(state="done", answered_at=now)
     PushNotification.objects.filter(status="sending").update(status="sent", sent_at=now)
 
 
@@ -426,11 +427,13 @@ def test_a_push_that_is_due_before_the_sweep_is_cancelled_by_the_sender(monkeypa
 
 def test_another_try_of_a_stopped_campaigns_push_is_not_made(monkeypatch):
     campaign = half_walked(monkeypatch)
-    sends, _ = decide()
-    assert sending._refusal(PushSend.objects.select_related("push__campaign", "device").first()) is None
+    decide()
+    PushSend.objects.update(due_at=timezone.now())
+    assert len(sending._claim(8).sends) == 3
     move(campaign, Step.STOP)
-    send = PushSend.objects.select_related("push__campaign", "device").get(pk=sends[0].pk)
-    assert sending._refusal(send).word == "CANCELLED"
+    PushSend.objects.update(due_at=timezone.now())
+    batch = sending._claim(8)
+    assert ([*batch.sends], [one.answer.word for one in batch.refused]) == ([], ["CANCELLED"] * 3)
 
 
 def test_one_that_never_began_is_stopped_at_once():
@@ -496,15 +499,15 @@ def test_a_transactional_push_does_not_wait_behind_a_campaign(monkeypatch):
 
 
 def test_a_campaign_that_waits_for_another_try_leaves_room_for_what_is_new(monkeypatch):
-    half_walked(monkeypatch, count=20)
+    campaign = half_walked(monkeypatch, count=20)
     decide()
     PushSend.objects.update(due_at=timezone.now() - timedelta(hours=1))
     urgent = make_user()
     make_device(urgent)
     tell(urgent, TRANSACTIONAL)
-    sends, _ = sending._claim(8)
-    assert len(sends) == 7
-    assert sends[-1].push.user_id == urgent.pk
+    batch = sending._claim(8)
+    assert [send.push.campaign_id for send in batch.sends] == [campaign.pk] * 6 + [None]
+    assert batch.sends[-1].push.user_id == urgent.pk
 
 
 def test_due_pushes_are_found_by_an_index_of_their_own():

@@ -92,25 +92,27 @@ OUTCOMES = [
         None,
     ),
     (Said(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT"), "failed", "failed", "INVALID_ARGUMENT", True, None),
-    (Said(401, "THIRD_PARTY_AUTH_ERROR"), "sending", "pending", "THIRD_PARTY_AUTH_ERROR", True, (299, 301)),
-    (Said(403, "", "PERMISSION_DENIED"), "sending", "pending", "PERMISSION_DENIED", True, (299, 301)),
-    (Said(404, "", "NOT_FOUND"), "sending", "pending", "NOT_FOUND", True, (299, 301)),
-    (Said(429, "QUOTA_EXCEEDED"), "sending", "pending", "QUOTA_EXCEEDED", True, (59, 61)),
+    (Said(401, "THIRD_PARTY_AUTH_ERROR"), "sending", "pending", "THIRD_PARTY_AUTH_ERROR", True, (300, 300)),
+    (Said(403, "", "PERMISSION_DENIED"), "sending", "pending", "PERMISSION_DENIED", True, (300, 300)),
+    (Said(404, "", "NOT_FOUND"), "sending", "pending", "NOT_FOUND", True, (300, 300)),
+    (Said(429, "QUOTA_EXCEEDED"), "sending", "pending", "QUOTA_EXCEEDED", True, (60, 60)),
     (
         Said(429, "QUOTA_EXCEEDED", retry_after="7200"),
         "sending",
         "pending",
         "QUOTA_EXCEEDED",
         True,
-        (7199, 7201),
+        (7200, 7200),
     ),
-    (Said(503, "UNAVAILABLE", retry_after="30"), "sending", "pending", "UNAVAILABLE", True, (29, 31)),
-    (Said(503, "UNAVAILABLE"), "sending", "pending", "UNAVAILABLE", True, (9, 13)),
-    (Said(500, "INTERNAL"), "sending", "pending", "INTERNAL", True, (9, 13)),
-    (Said(500, body=b"<html>"), "sending", "pending", "HTTP 500", True, (9, 13)),
-    (Said(200 + 1, body=b"[]"), "sending", "pending", "HTTP 201", True, (9, 13)),
-    (Said(0), "sending", "pending", "ServerDisconnectedError", True, (9, 13)),
-    (Said(-3), "sending", "pending", "TIMEOUT", True, (9, 13)),
+    (Said(503, "UNAVAILABLE", retry_after="30"), "sending", "pending", "UNAVAILABLE", True, (30, 30)),
+    (Said(503, "UNAVAILABLE"), "sending", "pending", "UNAVAILABLE", True, (10, 12.5)),
+    (Said(500, "INTERNAL"), "sending", "pending", "INTERNAL", True, (10, 12.5)),
+    (Said(500, body=b"<html>"), "sending", "pending", "HTTP 500", True, (10, 12.5)),
+    (Said(200 + 1, body=b"[]"), "sending", "pending", "HTTP 201", True, (10, 12.5)),
+    (Said(0), "sending", "pending", "ServerDisconnectedError", True, (10, 12.5)),
+    (Said(200, body=b"<html>"), "sending", "pending", "HTTP 200", True, (10, 12.5)),
+    (Said(200, cut=True), "sending", "pending", "ClientPayloadError", True, (10, 12.5)),
+    (Said(-3), "sending", "pending", "TIMEOUT", True, (10, 12.5)),
 ]
 
 
@@ -126,18 +128,49 @@ def test_each_answer_ends_as_it_must(fcm, monkeypatch, said, status, state, word
     fcm.said["phone-1"] = [said]
     tell(member)
     began = timezone.now()
-    send_due()
+    assert send_due() == 1
+    took = timezone.now() - began
     push, send = PushNotification.objects.get(), PushSend.objects.get()
     assert (push.status, send.state, send.error) == (status, state, word)
+    assert (push.reason, push.sent_at, send.message_name) == ("" if rests else word, None, "")
     device.refresh_from_db()
     assert device.is_active is stays
     assert device.deactivated_because == ("" if stays else word)
     if rests:
-        least, most = rests
-        assert least < (send.due_at - began).total_seconds() < most + 5
-        assert timezone.now() - began < timedelta(seconds=10)  # nobody slept on it
-    else:
-        assert push.reason == word
+        least, most = (timedelta(seconds=seconds) for seconds in rests)
+        assert send.updated_at + least <= send.due_at <= send.updated_at + most
+        assert send.tries == (0 if status == "sending" and word in BLOCKS else 1)
+        assert took < timedelta(seconds=10)  # nobody slept on it
+    assert send_due() == 0  # and nothing goes out again before
+    assert len(fcm.messages) == 1
+
+
+BLOCKS = {"THIRD_PARTY_AUTH_ERROR", "PERMISSION_DENIED", "NOT_FOUND"}
+
+
+@pytest.mark.parametrize("hangs_up", ["as it comes", "in the answer"])
+def test_what_came_though_its_answer_did_not_comes_again_under_the_same_id(fcm, hangs_up):
+    member = make_user()
+    make_device(member, device_token="phone-1")
+    fcm.said["phone-1"] = [Said(0) if hangs_up == "as it comes" else Said(200, cut=True), Said(200)]
+    message = tell(member)
+    send_due()
+    PushSend.objects.update(due_at=timezone.now())
+    send_due()
+    assert [one["message"]["data"]["notification_id"] for one in fcm.messages] == [
+        str(message.notification_id)
+    ] * 2
+    assert PushNotification.objects.get().status == "sent"
+
+
+def test_a_server_that_is_not_there_is_tried_again_later(fcm, settings):
+    member = make_user()
+    make_device(member)
+    tell(member)
+    settings.FCM_URL = "http://127.0.0.1:1"
+    send_due()
+    send = PushSend.objects.get()
+    assert (send.state, send.error, send.tries) == ("pending", "ClientConnectorError", 1)
 
 
 def test_what_rests_goes_out_when_it_is_due(fcm):
@@ -159,10 +192,10 @@ def test_after_the_last_try_it_has_failed(fcm):
     make_device(member, device_token="phone-1")
     fcm.said["phone-1"] = [Said(500, "INTERNAL")]
     tell(member)
-    for _ in range(9):
+    for _ in range(13):
         send_due()
         PushSend.objects.filter(state="pending").update(due_at=timezone.now())
-    assert (PushSend.objects.get().state, PushSend.objects.get().tries) == ("failed", 8)
+    assert (PushSend.objects.get().state, PushSend.objects.get().tries) == ("failed", 12)
     assert (PushNotification.objects.get().status, PushNotification.objects.get().reason) == (
         "failed",
         "INTERNAL",
@@ -178,17 +211,54 @@ def test_a_wrong_configuration_stops_the_run_and_is_nobodys_try(fcm, caplog):
     send_due()
     assert len(fcm.messages) < 50 or PushSend.objects.filter(tries=0).count() == 50
     assert set(PushSend.objects.values_list("state", "tries")) == {("pending", 0)}
-    assert "FCM refuses our credentials (THIRD_PARTY_AUTH_ERROR)" in caplog.text
+    assert "our credentials are of no use: THIRD_PARTY_AUTH_ERROR" in caplog.text
 
 
-def test_refused_credentials_lose_nothing(fcm):
-    fcm.refuse_tokens = True
-    member = make_user()
-    make_device(member)
-    tell(member)
+@pytest.mark.parametrize(
+    ("answer", "word", "rests"),
+    [
+        ("refused", "AUTH_REFUSED", 300),
+        ("no server", "AUTH_UNAVAILABLE", 30),
+        ("no JSON", "AUTH_UNAVAILABLE", 30),
+        ("500", "AUTH_UNAVAILABLE", 30),
+    ],
+)
+def test_without_a_token_nothing_is_lost_or_tried(fcm, settings, caplog, answer, word, rests):
+    fcm.refuse_tokens = answer == "refused"
+    if answer == "no server":
+        settings.FIREBASE_TOKEN_URL = "http://127.0.0.1:1/token"
+    if answer == "no JSON":
+        fcm.token_answer = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"
+    if answer == "500":
+        fcm.token_answer = b"HTTP/1.1 500 no\r\nContent-Length: 2\r\n\r\n{}"
+    for number in range(20):
+        member = make_user()
+        make_device(member, device_token=f"phone-{number}")
+        tell(member)
+    began = timezone.now()
     send_due()
-    assert (PushSend.objects.get().state, PushSend.objects.get().error) == ("pending", "AUTH_REFUSED")
+    assert timezone.now() - began < timedelta(seconds=20)  # one asked, and not twenty in turn
+    assert set(PushSend.objects.values_list("state", "error", "tries")) == {("pending", word, 0)}
+    assert {send.due_at - send.updated_at for send in PushSend.objects.all()} == {timedelta(seconds=rests)}
     assert fcm.messages == []
+    assert f"our credentials are of no use: {word}" in caplog.text
+    fcm.refuse_tokens, fcm.token_answer = False, None
+    settings.FIREBASE_TOKEN_URL = f"{fcm.url}/token"
+    PushSend.objects.update(due_at=timezone.now())
+    send_due()
+    assert PushNotification.objects.filter(status="sent").count() == 20
+
+
+def test_a_token_is_good_for_many_runs_until_fcm_refuses_it(fcm):
+    member = make_user()
+    make_device(member, device_token="phone-1")
+    for said in ([], [], [Said(401, google_status="UNAUTHENTICATED"), Said(200)], [Said(200)]):
+        fcm.said["phone-1"] = said
+        tell(member)
+        send_due()
+    assert [one["authorization"] for one in fcm.messages] == [
+        f"Bearer token-{number}" for number in (1, 1, 1, 2)
+    ]
 
 
 def test_one_device_of_two_that_has_it_is_enough(fcm):

@@ -80,6 +80,51 @@ def test_mistake_10_the_points_that_expire_first_are_spent_first():
     assert list(left) == [100, 0]
 
 
+@pytest.mark.parametrize(
+    ("lots", "left"),
+    [
+        (12, [0] * 10 + [10] * 2),  # more than a spend looks at first
+        (10, [0] * 10),
+    ],
+)
+def test_a_spend_of_many_lots_takes_them_in_their_order(lots, left):
+    member = make_member()
+    for number in range(lots):
+        deliver_order(member, 100, at=day(number))
+    redeem(member, day(20))
+    assert list(PointLot.objects.order_by("earned_at").values_list("remaining", flat=True)) == left
+    assert_clean_books()
+
+
+def test_points_whose_hold_ends_now_are_spent_where_they_stand_in_the_order():
+    member = make_member()
+    for number in range(10):
+        deliver_order(member, 90, at=day(number))
+    set_programme(hold_days=5)
+    deliver_order(member, 1000, at=day(10))  # expires last
+    set_programme(hold_days=5, points_valid_months=1)
+    deliver_order(member, 50, at=day(11))  # expires first
+    redeem(member, day(20))  # no job has posted that the two are free
+    left = PointLot.objects.order_by("earned_at").values_list("remaining", flat=True)
+    assert list(left) == [0] * 10 + [95, 0]
+    assert_clean_books()
+
+
+def test_points_that_expire_now_are_passed_over():
+    set_programme(points_valid_months=1)
+    member = make_member()
+    deliver_order(member, 1000, at=day(0))
+    set_programme(points_valid_months=24)
+    for number in range(1, 12):
+        deliver_order(member, 100, at=day(number))
+    redeem(member, day(40))
+    left = PointLot.objects.order_by("earned_at").values_list("remaining", flat=True)
+    assert list(left) == [0] * 11 + [10]
+    expired = PointsTransaction.objects.get(transaction_type="expired")
+    assert (expired.points, expired.effective_at) == (-100, PointLot.objects.earliest("id").expires_at)
+    assert_clean_books()
+
+
 def test_points_expiring_are_told_day_by_day_without_what_is_gone():
     set_programme(points_valid_months=1)
     member = make_member()

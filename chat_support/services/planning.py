@@ -1,0 +1,132 @@
+"""What calls of Stream come to: each a few requests, made of what tickets, messages and members are now.
+
+Stream takes a message only into a channel that is there, and a channel only with users who are. So each call
+brings what it needs and Stream doesn't know of yet: nothing else has to have gone well before it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from accounts.contracts import ChatMember
+from accounts.facade import chat_members, ensure_chat_ids
+from chat_support import stream
+from chat_support.answers import Answer, Verdict
+from chat_support.models import StreamCall, SupportTicket, TicketMessage
+from chat_support.people import ChatUser
+from chat_support.selectors.stream import open_channels, told_profiles
+from chat_support.services.stream_calls import as_user
+
+Action = StreamCall.Action
+
+_NOTHING_LEFT = Answer(Verdict.REFUSED, "what it is about is not there any more")
+_KNOWN = Answer(Verdict.DONE, "Stream was told so already")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The requests of one call, in their order; where there is none, `outcome` is what became of it."""
+
+    call: StreamCall
+    requests: tuple[stream.Request, ...] = ()
+    outcome: Answer = _NOTHING_LEFT
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a batch of calls is about, read in as many queries for one as for a hundred."""
+
+    tickets: dict[str, SupportTicket]
+    messages: dict[str, TicketMessage]
+    members: dict[int, ChatMember]
+    told: dict[str, str] = field(default_factory=dict)
+    channels: Collection[str] = ()
+
+
+def plans_of(calls: Sequence[StreamCall]) -> list[Plan]:
+    """Plan calls. Members whom Stream doesn't know get the id that it will know them by."""
+    facts = _facts_of(calls)
+    return [_plan(call, facts) for call in calls]
+
+
+def _facts_of(calls: Sequence[StreamCall]) -> _Facts:
+    about = [call.arguments for call in calls]
+    channel_ids = {one["channel_id"] for one in about if "channel_id" in one}
+    message_ids = {one["message_id"] for one in about if "message_id" in one}
+    tickets = {one.channel_id: one for one in SupportTicket.objects.filter(channel_id__in=channel_ids)}
+    messages = {
+        one.message_id: one
+        for one in TicketMessage.objects.filter(message_id__in=message_ids, deleted_at=None)
+    }
+    asked = {call.arguments["user_id"] for call in calls if call.action == Action.UPSERT_USER}
+    user_ids = asked | {ticket.user_id for ticket in tickets.values()}
+    user_ids |= {message.user_id for message in messages.values()}
+    user_ids.discard(None)
+    ensure_chat_ids(user_ids)
+    members = chat_members(user_ids)
+    chat_ids = {stream.bot().id} | {member.chat_id for member in members.values() if member.chat_id}
+    return _Facts(tickets, messages, members, told_profiles(chat_ids), open_channels(channel_ids))
+
+
+def _plan(call: StreamCall, facts: _Facts) -> Plan:
+    match call.action:
+        case Action.UPSERT_USER:
+            return _tell(call, facts)
+        case Action.OPEN_CHANNEL:
+            return _open(call, facts)
+        case Action.SEND_MESSAGE:
+            return _say(call, facts)
+        case Action.DELETE_USER:
+            return Plan(call, (stream.EraseUser(call.arguments["stream_user_id"]),))
+    raise AssertionError(call.action)
+
+
+def _tell(call: StreamCall, facts: _Facts) -> Plan:
+    requests = _user(call.arguments["user_id"], facts)
+    if requests is None:
+        return Plan(call)
+    return Plan(call, requests, _KNOWN)
+
+
+def _open(call: StreamCall, facts: _Facts) -> Plan:
+    ticket = facts.tickets.get(call.arguments["channel_id"])
+    return Plan(call) if ticket is None else Plan(call, _channel(ticket, facts))
+
+
+def _say(call: StreamCall, facts: _Facts) -> Plan:
+    message = facts.messages.get(call.arguments["message_id"])
+    ticket = facts.tickets.get(call.arguments["channel_id"])
+    if message is None or ticket is None:
+        return Plan(call)
+    by_bot = message.author == TicketMessage.Author.BOT
+    author = None if by_bot else facts.members.get(message.user_id or 0)
+    if author is None and not by_bot:
+        return Plan(call)
+    say = stream.Say(
+        channel_id=ticket.channel_id,
+        message_id=message.message_id,
+        by=as_user(author).id if author else stream.bot().id,
+        text=message.text,
+    )
+    told = _user(message.user_id, facts) or ()
+    return Plan(call, (*_channel(ticket, facts), *told, say))
+
+
+def _channel(ticket: SupportTicket, facts: _Facts) -> tuple[stream.Request, ...]:
+    """Return what makes a channel that we don't know to be there, its users first."""
+    member = facts.members.get(ticket.user_id)
+    if member is None or ticket.channel_id in facts.channels:
+        return ()
+    user = as_user(member)
+    bot = _unless_told(stream.bot(), facts)
+    opened = stream.OpenChannel(ticket.channel_id, ticket.pk, ticket.subject, user.id)
+    return (*bot, *_unless_told(user, facts), opened)
+
+
+def _user(user_id: int | None, facts: _Facts) -> tuple[stream.Request, ...] | None:
+    """Return what tells Stream of a member, if it wasn't told the same last; None where there is no such."""
+    member = facts.members.get(user_id or 0)
+    return None if member is None else _unless_told(as_user(member), facts)
+
+
+def _unless_told(user: ChatUser, facts: _Facts) -> tuple[stream.TellUser, ...]:
+    return () if facts.told.get(user.id) == user.fingerprint() else (stream.TellUser(user),)
