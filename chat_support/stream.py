@@ -50,13 +50,22 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class EraseChannels:
+    """Channels, which are named by what their tickets are about, with everything in them."""
+
+    channel_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EraseUser:
     """The user and all that they ever wrote."""
 
     user_id: str
 
 
-Request = TellUser | OpenChannel | Say | EraseUser
+Request = TellUser | OpenChannel | Say | EraseChannels | EraseUser
+MOST_ERASED = 100
+"""Channels in one request."""
 
 
 def is_on() -> bool:
@@ -108,7 +117,8 @@ class Stream:
             await self._call(request)
         except StreamAPIException as error:
             code, said = getattr(error, "error_code", None), str(getattr(error, "error_message", ""))
-            return answer_of(error.status_code, code, said, deletes=isinstance(request, EraseUser))
+            deletes = isinstance(request, EraseChannels | EraseUser)
+            return answer_of(error.status_code, code, said, deletes=deletes)
         except TimeoutError:
             return Answer(Verdict.LATER, "TIMEOUT")
         except (aiohttp.ClientError, ValueError, AttributeError) as error:
@@ -133,5 +143,8 @@ class Stream:
                 message = {"id": request.message_id, "text": request.text}
                 # Members are told by a push of ours.
                 return channel.send_message(message, request.by, skip_push=True)
+            case EraseChannels(channel_ids):
+                names = [f"{CHANNEL_TYPE}:{channel_id}" for channel_id in channel_ids]
+                return self._client.delete_channels(names, hard_delete=True)
             case EraseUser(user_id):
                 return self._client.delete_user(user_id, mark_messages_deleted=True, hard_delete=True)

@@ -17,8 +17,11 @@ import core.tasks
 import orders.tasks
 from accounts.models import User
 from catalog.models import Product
+from chat_support.facade import erase_member_chat
+from chat_support.models import TicketMessage
 from core import outbox
 from core.contracts import SYSTEM
+from notifications.facade import erase_member_devices
 from orders.facade import move_order
 from orders.models import Order
 from orders.services.payment import pay_order
@@ -30,6 +33,7 @@ from rewards.services.settings import save_setting
 from rewards.services.vouchers import expire_vouchers
 from tests.accounts.keys import shop_client
 from tests.catalog.factories import make_product
+from tests.chat_support import stream
 from tests.databases import rows
 from tests.fakes import phones
 from tests.fakes.stream import FakeStream
@@ -225,6 +229,21 @@ def test_staff_work_in_the_admin(app, points, boss):
     assert not User.objects.filter(username="clerk").exists()
     assert not Group.objects.filter(name="Night shift").exists()
     boss.post(reverse("admin:logout"))
+
+
+def test_stream_tells_of_a_ticket_and_a_member_is_erased(app, points, settings):
+    settings.STREAM_CHAT_API_KEY, settings.STREAM_CHAT_SECRET = stream.KEY, stream.SECRET
+    opened = ok(app.post("/support/tickets/", {"subject": "My parcel", "text": "Where?"}), 201)
+    member = User.objects.get(external_id="C-1")
+    User.objects.filter(pk=member.pk).update(stream_chat_user_id="mh-1")
+    event = stream.message_event(opened["channel_id"], "mh-1", "Here!", at=timezone.now())
+    ok(stream.send(event))
+    assert outbox.drain(30)
+    assert TicketMessage.objects.filter(text="Here!").exists()
+    assert erase_member_chat(member.pk, at=timezone.now()) == 1
+    assert erase_member_devices(member.pk, at=timezone.now()) >= 0
+    assert not TicketMessage.objects.exclude(text="").exists()
+    chat_support.tasks.forget_webhooks()
 
 
 def test_who_watches_it_sees_it_well(as_app):

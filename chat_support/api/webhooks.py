@@ -14,6 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from chat_support import stream
+from chat_support.services.tokens import ChatOff
 from chat_support.services.webhooks import take_webhook
 from chat_support.stream_bodies import (
     BodyBroken,
@@ -30,12 +32,6 @@ from core.api.serializers import Input
 from core.errors import DomainError
 
 _LONGEST_ID = 100
-
-
-class StreamOff(DomainError):
-    """Stream's credentials are not set here."""
-
-    code, status, title = "chat_off", 503, "Chat is not available"
 
 
 class SignatureRefused(DomainError):
@@ -76,7 +72,7 @@ class StreamWebhookView(APIView):
             _header("Content-Encoding", "gzip, or none.", required=False),
         ],
     )
-    @refuses(StreamOff, SignatureRefused, EncodingUnknown, InflatedTooLarge, BodyBroken)
+    @refuses(ChatOff, SignatureRefused, EncodingUnknown, InflatedTooLarge, BodyBroken)
     def post(self, request: Request) -> Response:
         event = _signed_event(request)
         take_webhook(
@@ -92,13 +88,13 @@ def _signed_event(request: Request) -> dict[str, Any]:
     """Read what Stream has signed; what costs nothing to see is looked at before the body.
 
     Raises:
-        StreamOff, SignatureRefused, EncodingUnknown, InflatedTooLarge, BodyBroken: see there.
+        ChatOff, SignatureRefused, EncodingUnknown, InflatedTooLarge, BodyBroken: see there.
         ParseError: it is not JSON.
         ValidationError: it is not an object that can be kept.
     """
+    if not stream.is_on():
+        raise ChatOff
     key, secret = settings.STREAM_CHAT_API_KEY, settings.STREAM_CHAT_SECRET
-    if not (key and secret):
-        raise StreamOff
     signature = request.headers.get("X-Signature", "")
     if not is_digest(signature) or request.headers.get("X-Api-Key", key) != key:
         raise SignatureRefused

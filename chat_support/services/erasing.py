@@ -113,12 +113,15 @@ def _forget_in_stream(user_id: int, *, at: datetime) -> None:
     if chat_id is None:
         return
     subject = f"user:{chat_id}"
+    channels = (
+        SupportTicket.objects.filter(user_id=user_id).order_by("pk").values_list("channel_id", flat=True)
+    )
     _empty_calls(Q(subject=subject), at=at)
     call = StreamCall(
         action=StreamCall.Action.DELETE_USER,
         subject=subject,
         key=f"{subject}:delete",
-        arguments={"stream_user_id": chat_id},
+        arguments={"stream_user_id": chat_id, "channel_ids": list(channels)},
         due_at=at + _ON_ITS_WAY,
         created_at=at,
     )

@@ -23,6 +23,7 @@ State = StreamCall.State
 def try_again(call_ids: Collection[int], *, actor: Actor, at: datetime) -> int:
     """Give those of the calls that were given up all their tries again; return how many there were."""
     calls = StreamCall.objects.filter(pk__in=call_ids, state=State.FAILED).order_by("pk")
+    calls = calls.exclude(arguments={})  # whose member was erased
     given_up = list(calls.select_for_update())
     for call in given_up:
         audit.record(

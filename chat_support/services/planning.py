@@ -76,7 +76,7 @@ def _plan(call: StreamCall, facts: _Facts) -> Plan:
         case Action.SEND_MESSAGE:
             return _say(call, facts)
         case Action.DELETE_USER:
-            return Plan(call, (stream.EraseUser(call.arguments["stream_user_id"]),))
+            return Plan(call, _erasure(call))
     raise AssertionError(call.action)
 
 
@@ -109,6 +109,13 @@ def _say(call: StreamCall, facts: _Facts) -> Plan:
     )
     told = _user(message.user_id, facts) or ()
     return Plan(call, (*_channel(ticket, facts), *told, say))
+
+
+def _erasure(call: StreamCall) -> tuple[stream.Request, ...]:
+    channel_ids = call.arguments["channel_ids"]
+    parts = range(0, len(channel_ids), stream.MOST_ERASED)
+    channels = [stream.EraseChannels(tuple(channel_ids[n : n + stream.MOST_ERASED])) for n in parts]
+    return (*channels, stream.EraseUser(call.arguments["stream_user_id"]))
 
 
 def _channel(ticket: SupportTicket, facts: _Facts) -> tuple[stream.Request, ...]:

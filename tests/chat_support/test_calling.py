@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY
 from accounts.facade import ensure_chat_ids
 from accounts.models import User
 from chat_support.answers import LAST_TRY, Verdict, answer_of, wait_after
+from chat_support.facade import erase_member_chat
 from chat_support.models import StreamCall, TicketMessage
 from chat_support.services.calling import call_due
 from chat_support.services.keeping_calls import forget_calls, try_again
@@ -148,7 +149,8 @@ def test_a_message_brings_its_channel_along_where_that_is_not_known(stream, memb
 
 def test_what_was_deleted_or_erased_meanwhile_is_not_said(stream, member):
     opened(member)
-    remove_message(message_id=TicketMessage.objects.get().message_id, at=timezone.now())
+    message = TicketMessage.objects.get()
+    remove_message(channel_id=message.ticket.channel_id, message_id=message.message_id, at=timezone.now())
     call_due()
     assert stream.messages == {}
     call = StreamCall.objects.get(action="send_message")
@@ -156,21 +158,45 @@ def test_what_was_deleted_or_erased_meanwhile_is_not_said(stream, member):
 
 
 def test_a_user_is_erased_with_all_they_wrote_and_once_more_is_no_failure(stream, member):
-    ticket = opened(member)
+    ticket, other = opened(member), opened()
     call_due()
-    for number in range(2):
-        StreamCall.objects.create(
-            action="delete_user",
-            subject=f"user:{id_of(member)}",
-            key=f"erase:{member.pk}:{number}",
-            arguments={"stream_user_id": id_of(member)},
-        )
+    user_id = id_of(member)
+    assert stream.channels.keys() == {ticket.channel_id, other.channel_id}
+    erase_member_chat(member.pk, at=timezone.now())
+    erasing = StreamCall.objects.filter(action="delete_user")
+    before = len(stream.asked)
+    for _ in range(2):
+        erasing.update(state="pending", due_at=timezone.now())
+        call_due()
+        assert list(erasing.values_list("state", "error")) == [("done", "")]
+    erased = [("delete_channels", ticket.channel_id), ("delete_user", user_id)]
+    assert stream.asked[before:] == erased * 2
+    assert user_id not in stream.users
+    assert stream.channels.keys() == {other.channel_id}
+    assert {one["channel_id"] for one in stream.messages.values()} == {other.channel_id}
+
+
+def test_what_an_erasure_took_out_cant_be_tried_again(stream, member):
+    opened(member)
+    erase_member_chat(member.pk, at=timezone.now())
+    given_up = StreamCall.objects.filter(state="failed").values_list("pk", flat=True)
+    assert len(given_up) == 2
+    assert try_again(given_up, actor=SYSTEM, at=timezone.now()) == 0
+    assert set(states()) == {("open_channel", "failed"), ("send_message", "failed")}
+
+
+def test_the_channels_of_an_erased_member_are_named_a_hundred_at_a_time(stream):
+    channel_ids = [f"ticket-{number}" for number in range(250)]
+    StreamCall.objects.create(
+        action="delete_user",
+        subject="user:x",
+        key="user:x:delete",
+        arguments={"stream_user_id": "x", "channel_ids": channel_ids},
+    )
     call_due()
-    assert id_of(member) not in stream.users
-    assert stream.texts(ticket.channel_id) == []
-    assert set(StreamCall.objects.filter(action="delete_user").values_list("state", "error")) == {
-        ("done", "")
-    }
+    asked = [action for action, _ in stream.asked]
+    assert asked == ["delete_channels"] * 3 + ["delete_user"]
+    assert StreamCall.objects.get().state == "done"
 
 
 # --- members who change -------------------------------------------------------------------------------------
@@ -461,7 +487,10 @@ def test_old_calls_are_forgotten_and_while_stream_is_off_what_waits_for_closed_t
     closed, still_open = opened(member), opened(member)
     move_ticket(ticket_id=closed.pk, to="closed", actor=SYSTEM, at=now)
     StreamCall.objects.create(
-        action="delete_user", subject="user:x", key="erase:x", arguments={"stream_user_id": "x"}
+        action="delete_user",
+        subject="user:x",
+        key="erase:x",
+        arguments={"stream_user_id": "x", "channel_ids": []},
     )
     StreamCall.objects.filter(state="pending").update(created_at=now - 31 * DAY)
     assert forget_calls(at=now) == 2

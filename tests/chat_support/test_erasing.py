@@ -101,7 +101,7 @@ def test_every_word_goes_and_the_desks_statistics_stay(member, agent):
 
 
 def test_stream_is_asked_once_to_erase_them_and_nothing_else_any_more(member, agent):
-    lived(member, agent)
+    channel_ids = [ticket.channel_id for ticket in lived(member, agent)]
     waiting = StreamCall.objects.create(
         action="upsert_user", subject="user:mh-thandi", key="told", arguments={"name": SECRET}
     )
@@ -112,7 +112,8 @@ def test_stream_is_asked_once_to_erase_them_and_nothing_else_any_more(member, ag
     assert member.stream_chat_user_id is None
     call = StreamCall.objects.get(state="pending")
     assert (call.action, call.subject, call.key, call.arguments, call.due_at > LATER) == (
-        "delete_user", "user:mh-thandi", "user:mh-thandi:delete", {"stream_user_id": "mh-thandi"}, True,
+        "delete_user", "user:mh-thandi", "user:mh-thandi:delete",
+        {"stream_user_id": "mh-thandi", "channel_ids": channel_ids}, True,
     )  # fmt: skip
     others = StreamCall.objects.exclude(pk=call.pk)
     assert {(one.state, json.dumps(one.arguments)) for one in others} == {("failed", "{}"), ("done", "{}")}

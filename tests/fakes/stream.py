@@ -65,8 +65,8 @@ class Refused(Exception):
 class FakeStream:
     """A server in a thread of its own.
 
-    `said[action]` (upsert_user, open_channel, send_message, delete_user) are answers, each given once and the
-    last one for ever; `asked` has what came, in order, as (action, what).
+    `said[action]` (upsert_user, open_channel, send_message, delete_channels, delete_user) are answers, each
+    given once and the last one for ever; `asked` has what came, in order, as (action, what).
     """
 
     def __init__(
@@ -126,6 +126,7 @@ class FakeStream:
         app.add_routes(
             [
                 web.post("/users", self._answering("upsert_user", self._upsert_users)),
+                web.post("/channels/delete", self._answering("delete_channels", self._delete_channels)),
                 web.delete("/users/{user}", self._answering("delete_user", self._delete_user)),
                 web.post("/channels/{type}/{id}/query", self._answering("open_channel", self._open)),
                 web.post("/channels/{type}/{id}/message", self._answering("send_message", self._say)),
@@ -204,6 +205,17 @@ class FakeStream:
             self.messages = {key: one for key, one in self.messages.items() if one["user"]["id"] != user_id}
         self._show(f"user {user_id} is erased")
         return {"user": user}
+
+    def _delete_channels(self, request: web.Request, body: Any) -> dict[str, Any]:
+        gone = {cid.removeprefix("messaging:") for cid in body["cids"]}
+        self.asked.append(("delete_channels", " ".join(sorted(gone))))
+        if not body.get("hard_delete") or len(gone) > 100:
+            raise Refused(400, 4, "DeleteChannels failed with error")
+        self.channels = {key: one for key, one in self.channels.items() if key not in gone}
+        self.messages = {key: one for key, one in self.messages.items() if one["channel_id"] not in gone}
+        for channel_id in sorted(gone):
+            self._show(f"channel {channel_id} is erased")
+        return {"task_id": str(uuid4())}
 
     def _open(self, request: web.Request, body: Any) -> dict[str, Any]:
         channel_id, data = request.match_info["id"], body["data"]
