@@ -11,7 +11,14 @@ from accounts.api.keys import (
 from accounts.phones import NotAPhone, e164
 from accounts.roles import CATALOGUE_EDITOR, LOYALTY_MANAGER, OPERATOR, SUPPORT_AGENT, allow
 from accounts.scopes import register_scope
-from accounts.selectors import chat_id_of, chat_members, member_locales, members_of_chat_ids
+from accounts.selectors import (
+    chat_id_of,
+    chat_members,
+    member_locales,
+    members_of_chat_ids,
+    members_reading,
+    reachable_members,
+)
 from accounts.services.chat_identity import ensure_chat_ids, forget_chat_id
 from accounts.services.identifying import MembersDisagree, MemberUnknown, identify_members
 from accounts.services.keys import make_key, usable_key
@@ -45,6 +52,8 @@ __all__ = [
     "make_key",
     "member_locales",
     "members_of_chat_ids",
+    "members_reading",
+    "reachable_members",
     "register_member",
     "register_scope",
     "shop_of",

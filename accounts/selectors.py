@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from django.core.files.storage import default_storage
+from django.db.models import Q, QuerySet
 
 from accounts.contracts import ChatMember, MemberLocale
 from accounts.models import User
@@ -40,3 +41,15 @@ def members_of_chat_ids(chat_ids: Iterable[str]) -> dict[str, int]:
 def chat_id_of(user_id: int) -> str | None:
     """Return a member's Stream id, None while they have none."""
     return User.objects.filter(pk=user_id).values_list("stream_chat_user_id", flat=True).first()
+
+
+def reachable_members() -> QuerySet[User]:
+    """Return everybody who may be written to: all but the blocked."""
+    return User.objects.filter(is_active=True)
+
+
+def members_reading(language: str) -> "QuerySet[User, int]":
+    """Return the ids of those who read a language, or one of its regions' where the tag has none."""
+    return User.objects.filter(Q(language=language) | Q(language__startswith=f"{language}-")).values_list(
+        "pk", flat=True
+    )

@@ -133,6 +133,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "forget-sign-in-traces": {"task": "accounts.forget_old", "schedule": crontab(minute=35)},
     "send-pushes": {"task": "notifications.send_pushes", "schedule": 2.0, "options": {"expires": 2}},
+    "walk-campaigns": {"task": "notifications.walk_campaigns", "schedule": 5.0, "options": {"expires": 5}},
     "forget-old-notifications": {"task": "notifications.forget_old", "schedule": crontab(minute=50, hour=2)},
     "cancel-unpaid-orders": {
         "task": "orders.cancel_unpaid",

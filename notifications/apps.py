@@ -9,6 +9,9 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from core.metrics import register_collector
+        from notifications.criteria import Language
         from notifications.metrics import PushCollector
+        from notifications.ports import register
 
         register_collector(PushCollector())
+        register(Language())

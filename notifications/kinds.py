@@ -1,9 +1,13 @@
 """Which kinds of messages there are: each app registers its own at start."""
 
+from collections.abc import Iterable
 from string import Formatter
 
 from core import links
 from notifications.contracts import Kind
+
+ENGLISH = "en"
+"""What everybody gets whose own language has no text."""
 
 _kinds: dict[str, Kind] = {}
 
@@ -51,3 +55,15 @@ def variables(text: str) -> set[str]:
             raise ValueError(f"{{{name}}}: write the name of a fact and nothing else")
         names.add(name)
     return names
+
+
+def text_fault(text: str, facts: Iterable[str]) -> str:
+    """Say what is wrong with a text of a message that has these facts; empty when it can be filled."""
+    try:
+        unknown = variables(text).difference(facts)
+    except ValueError as error:
+        return f"This can't be read: {error}."
+    if not unknown:
+        return ""
+    known = ", ".join(f"{{{name}}}" for name in facts) or "none"
+    return f"There is no {{{min(unknown)}}} here. Facts of this message: {known}."

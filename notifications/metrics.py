@@ -14,7 +14,7 @@ from notifications.services.fanning_out import due_pushes
 
 
 class PushCollector(Collector):
-    """Reads at scrape time what the senders counted, wherever they ran, and the ends of two indices."""
+    """Reads at scrape time what the senders counted, wherever they ran, and the ends of three indices."""
 
     def collect(self) -> Iterator[Metric]:
         outcomes = CounterMetricFamily(
@@ -28,10 +28,12 @@ class PushCollector(Collector):
             counts = PushTally.objects.values_list("outcome", "reason").annotate(Sum("count")).order_by()
             for outcome, reason, count in counts:
                 outcomes.add_metric([outcome, reason], count)
-            waiting = [
-                due_pushes(now).aggregate(due=Min("due_at"))["due"],
-                PushSend.objects.filter(STILL_TO_SEND, due_at__lte=now).aggregate(due=Min("due_at"))["due"],
+            queues = [
+                due_pushes(now, of_campaigns=False),
+                due_pushes(now, of_campaigns=True),
+                PushSend.objects.filter(STILL_TO_SEND, due_at__lte=now),
             ]
+            waiting = [queue.aggregate(due=Min("due_at"))["due"] for queue in queues]
         except DatabaseError:
             return  # a scrape without these says more than a scrape that fails
         since = min((due for due in waiting if due is not None), default=now)

@@ -1,6 +1,7 @@
 """What campaigns ask of apps above: whom a criterion of theirs matches."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from django import forms
@@ -17,9 +18,13 @@ class Criterion(Protocol):
         """Return the form's field for its value; it is not required: empty means everybody."""
         ...
 
-    def members(self, value: Any) -> "QuerySet[Any, Any]":
+    def members(self, value: Any, *, at: datetime) -> "QuerySet[Any, Any]":
         """Return the ids of the members that match, as a queryset of one column; `value` is the cleaned one,
-        as JSON keeps it."""
+        as JSON keeps it.
+
+        It is asked for with `id IN (…)` for some thousand ids at a time: what makes PostgreSQL work out all
+        members first (GROUP BY, DISTINCT, a window) is done over and over. `at` is the same for a whole walk.
+        """
         ...
 
 
@@ -36,3 +41,8 @@ def register(criterion: Criterion) -> None:
 def criteria() -> Sequence[Criterion]:
     """Return every criterion, in the order of their registration."""
     return tuple(_criteria.values())
+
+
+def criterion_called(name: str) -> Criterion | None:
+    """Return the criterion of that name, or None."""
+    return _criteria.get(name)

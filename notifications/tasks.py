@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from notifications.services import forgetting, sending
+from notifications.services import forgetting, sending, walking
 
 TURN_SECONDS = 4.0
 
@@ -26,3 +26,9 @@ def send_pushes(**newer: object) -> None:
         # The beat asks as well, so this may be lost, and must not pile up behind other work.
         with suppress(OperationalError):
             send_pushes.apply_async(expires=TURN_SECONDS, retry=False, ignore_result=True)
+
+
+@shared_task(name="notifications.walk_campaigns")
+def walk_campaigns(**newer: object) -> None:
+    """Begin the campaigns that are due and take them on."""
+    walking.walk_due()

@@ -8,8 +8,12 @@ class RewardsConfig(AppConfig):
     verbose_name = "Rewards"
 
     def ready(self) -> None:
-        """Take part in checkout."""
+        """Take part in checkout, and in choosing whom campaigns tell."""
+        from notifications.ports import register
         from orders import ports
+        from rewards.criteria import CRITERIA
         from rewards.services.checkout import RewardsAtCheckout
 
         ports.register("rewards", RewardsAtCheckout())
+        for criterion in CRITERIA:
+            register(criterion)

@@ -4,30 +4,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from core.audited_admin import AuditedAdmin
-from notifications.contracts import Kind
-from notifications.kinds import kind_called, kinds, variables
+from notifications.kinds import kind_called, kinds, text_fault
 from notifications.models import NotificationTemplate
 from notifications.selectors.texts import Text
-
-
-def check_text(text: str, kind: Kind) -> None:
-    """Refuse a text that wants a fact which messages of its kind don't have.
-
-    Raises:
-        ValidationError: with the facts that there are.
-    """
-    try:
-        unknown = variables(text) - kind.facts.keys()
-    except ValueError as error:
-        raise ValidationError(f"This can't be read: {error}.") from None
-    if unknown:
-        known = ", ".join(f"{{{name}}}" for name in kind.facts) or "none"
-        raise ValidationError(f"There is no {{{min(unknown)}}} here. Facts of this message: {known}.")
 
 
 class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -37,11 +20,8 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         kind = kind_called(cleaned.get("kind", ""))
         for name in ("title", "body"):
-            if kind is not None and name in cleaned:
-                try:
-                    check_text(cleaned[name], kind)
-                except ValidationError as error:
-                    self.add_error(name, error)
+            if kind is not None and (fault := text_fault(cleaned.get(name, ""), kind.facts)):
+                self.add_error(name, fault)
         return cleaned
 
 

@@ -55,7 +55,12 @@ class Campaign(Stamped):
     scheduled_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    walked_to = models.BigIntegerField(default=0, editable=False, help_text="The last member written to.")
+    walked_to = models.BigIntegerField(default=0, editable=False, help_text="The last member looked at.")
+    walk_until = models.BigIntegerField(
+        null=True,
+        editable=False,
+        help_text="The newest member at the start: who joins later is not written to.",
+    )
     reach = models.PositiveIntegerField(
         null=True, blank=True, help_text="Members in the segment at the start."
     )
@@ -92,6 +97,13 @@ class CampaignText(Stamped):
     language = models.CharField(max_length=12, validators=[LANGUAGE])
     title = models.CharField(max_length=100)
     body = models.TextField(max_length=1000)
+    without_name = models.CharField(
+        max_length=50,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What stands for {first_name} where a member gave none.",
+    )
 
     class Meta:
         db_table = "campaign_texts"

@@ -54,13 +54,14 @@ class InboxMessage(Stamped):
 class PushNotification(Stamped):
     """A message on its way to whatever devices its member has when it is due.
 
-    pending or held → sending → sent → delivered → opened; or failed, dropped, cancelled. `reason` says why
-    it was held back, dropped or failed.
+    pending or held → sending → sent → delivered → opened; or failed, dropped, cancelled; paused with its
+    campaign. `reason` says why it was held back, dropped or failed.
     """
 
     class Status(models.TextChoices):
         PENDING = "pending", "Pending"
         HELD = "held", "Held back for now"
+        PAUSED = "paused", "Paused with its campaign"
         SENDING = "sending", "Being sent"
         SENT = "sent", "Sent"
         DELIVERED = "delivered", "Delivered"
@@ -79,7 +80,12 @@ class PushNotification(Stamped):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="push_notifications"
     )
     campaign = models.ForeignKey(
-        "notifications.Campaign", null=True, blank=True, on_delete=models.SET_NULL, related_name="pushes"
+        "notifications.Campaign",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="pushes",
+        db_index=False,
     )
     kind = models.CharField(max_length=50, blank=True, default="")
     category = models.CharField(max_length=30, blank=True, default="")
@@ -105,10 +111,22 @@ class PushNotification(Stamped):
             ),
         ]
         indexes = [
+            # Two, because a push of no campaign must not be looked for behind a million that have one.
             models.Index(
-                fields=["due_at", "id"], name="pushes_due", condition=Q(status__in=["pending", "held"])
+                fields=["due_at", "id"],
+                name="single_pushes_due",
+                condition=Q(status__in=["pending", "held"], campaign__isnull=True),
             ),
-            models.Index(fields=["campaign", "status"], name="pushes_of_campaign"),
+            models.Index(
+                fields=["due_at", "id"],
+                name="campaign_pushes_due",
+                condition=Q(status__in=["pending", "held"], campaign__isnull=False),
+            ),
+            models.Index(
+                fields=["campaign", "status", "reason"],
+                name="pushes_by_campaign",
+                condition=Q(campaign__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from notifications.contracts import Kind
+from notifications.kinds import ENGLISH
 from notifications.models import NotificationTemplate
 
-ENGLISH = "en"
 TITLE_LENGTH = 100
 
 
@@ -25,6 +25,12 @@ class Text:
         return Text(title, self.body.format_map(facts))
 
 
+def tags(language: str) -> tuple[str, str, str]:
+    """Return in which languages to look for a text for a reader of one: in its own, without the region, in
+    English."""
+    return language, language.partition("-")[0], ENGLISH
+
+
 class Texts:
     """The templates of some kinds, read once."""
 
@@ -38,7 +44,7 @@ class Texts:
 
     def of(self, kind: str, language: str) -> Text:
         """Return a kind's text: in `language`, else without its region, else in English, else its own."""
-        for tag in (language, language.partition("-")[0], ENGLISH):
+        for tag in tags(language):
             if found := self._templates.get((kind, tag)):
                 return found
         own = self._kinds[kind]

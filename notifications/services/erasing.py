@@ -20,7 +20,7 @@ Status = PushNotification.Status
 
 ERASED = "the member was erased"
 _CHUNK = 1000
-_ON_THEIR_WAY = (Status.PENDING, Status.HELD, Status.SENDING)
+_ON_THEIR_WAY = (Status.PENDING, Status.HELD, Status.PAUSED, Status.SENDING)
 _DELETED = (UserDevice, InboxMessage, NotificationPreference, QuietHours, MarketingCount)
 
 

@@ -1,7 +1,7 @@
 """What becomes of pushes that are due: sent to which devices, held back, or dropped, each with its reason."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from accounts.facade import member_locales
 from core.arrays import bigints
 from notifications.contracts import Channel, Purpose
 from notifications.models import (
+    Campaign,
     NotificationPolicy,
     PushNotification,
     UserDevice,
@@ -30,6 +31,8 @@ SWITCHED_OFF = "the member has switched it off"
 QUIET = "quiet hours"
 NO_DEVICE = "no device to send to"
 CAPPED = "the day's marketing is used up"
+PAUSED = "the campaign is paused"
+STOPPED = "the campaign was stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +66,26 @@ class Leased:
     is_fid: bool
 
 
-def due_pushes(at: datetime) -> QuerySet[PushNotification]:
-    """Return the pushes that are to be decided now."""
-    return PushNotification.objects.filter(status__in=[Status.PENDING, Status.HELD], due_at__lte=at)
+def due_pushes(at: datetime, *, of_campaigns: bool) -> QuerySet[PushNotification]:
+    """Return the pushes that are to be decided now, those of campaigns or all others: each have an index."""
+    return PushNotification.objects.filter(
+        status__in=[Status.PENDING, Status.HELD], due_at__lte=at, campaign__isnull=not of_campaigns
+    )
 
 
 @transaction.atomic
 def fan_out(*, limit: int, lease: timedelta, at: datetime) -> tuple[list[Leased], int]:
     """Decide up to `limit` pushes that are due, and lease what is to be sent of them to the caller.
 
-    Preferences, quiet hours and devices count as they are now, not as they were when the push was written.
+    Those of no campaign come first, however long a campaign's have been due. Preferences, quiet hours and
+    devices count as they are now, not as they were when the push was written.
     Returns the sends, and how many pushes were decided.
     """
-    due = due_pushes(at).order_by("due_at", "id")
-    pushes = list(due.select_for_update(skip_locked=True)[:limit])
+    pushes: list[PushNotification] = []
+    for of_campaigns in (False, True):
+        if len(pushes) < limit:
+            due = due_pushes(at, of_campaigns=of_campaigns).order_by("due_at", "id")
+            pushes += due.select_for_update(skip_locked=True)[: limit - len(pushes)]
     if not pushes:
         return [], 0
     fates = _decide(pushes, at)
@@ -92,9 +101,13 @@ def _decide(pushes: Sequence[PushNotification], at: datetime) -> list[_Fate]:
     off = switched_off(members)
     quiet = quiet_hours(members)
     devices = _devices(members)
+    resting = _resting_campaigns({push.campaign_id for push in pushes if push.campaign_id is not None})
     fates: list[_Fate] = []
     capped: list[_Fate] = []
     for push in pushes:
+        if push.campaign_id in resting:
+            fates.append(_Fate(push, *resting[push.campaign_id]))
+            continue
         locale = locales.get(push.user_id or 0)
         if locale is None or push.user_id is None:
             fates.append(_Fate(push, Status.DROPPED, NO_MEMBER))
@@ -118,6 +131,18 @@ def _decide(pushes: Sequence[PushNotification], at: datetime) -> list[_Fate]:
         fate = _Fate(push, Status.SENDING, devices=reached)
         (capped if is_marketing else fates).append(fate)
     return fates + _within_the_cap(capped, locales, at)
+
+
+def _resting_campaigns(campaign_ids: Collection[int]) -> dict[int | None, tuple[str, str]]:
+    """Return what becomes of the pushes of campaigns that are paused or stopped, and why."""
+    if not campaign_ids:
+        return {}
+    fates = {
+        Campaign.Status.PAUSED: (Status.PAUSED, PAUSED),
+        Campaign.Status.STOPPED: (Status.CANCELLED, STOPPED),
+    }
+    found = Campaign.objects.filter(pk__in=campaign_ids, status__in=fates)
+    return {pk: fates[Campaign.Status(status)] for pk, status in found.values_list("pk", "status")}
 
 
 def _devices(members: Iterable[int]) -> dict[int, list[_Device]]:

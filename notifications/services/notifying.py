@@ -42,17 +42,25 @@ def notify_many(wishes: Sequence[Wish], *, at: datetime | None = None) -> int:
     chosen = {wish.kind: _kind(wish.kind) for wish in wishes}
     locales = member_locales(wish.user_id for wish in wishes)
     texts = Texts(chosen.values())
-    off = switched_off(locales)
-    due = at or timezone.now()
-    messages = []
-    for wish in sorted(wishes, key=lambda wish: (wish.user_id, wish.key)):
-        if wish.user_id in locales:
-            message = _message(wish, chosen[wish.kind], texts, locales[wish.user_id].language)
-            if not is_wanted(
-                message.notification_type, message.category, Channel.INBOX, off.get(wish.user_id, ())
-            ):
-                message.withheld = InboxMessage.Withheld.PREFERENCE
-            messages.append(message)
+    return write_messages(
+        [
+            _message(wish, chosen[wish.kind], texts, locales[wish.user_id].language)
+            for wish in sorted(wishes, key=lambda wish: (wish.user_id, wish.key))
+            if wish.user_id in locales
+        ],
+        due=at or timezone.now(),
+    )
+
+
+def write_messages(messages: Sequence[InboxMessage], *, due: datetime) -> int:
+    """Write messages of members who are there, in the order of their ids, and their pushes; the caller's
+    transaction. Returns how many their members had not had."""
+    off = switched_off({message.user_id for message in messages})
+    for message in messages:
+        if not is_wanted(
+            message.notification_type, message.category, Channel.INBOX, off.get(message.user_id, ())
+        ):
+            message.withheld = InboxMessage.Withheld.PREFERENCE
     InboxMessage.objects.bulk_create(messages, ignore_conflicts=True)
     # The ids are ours: those that are there now were not there before.
     ids = [message.notification_id for message in messages]
@@ -87,6 +95,7 @@ def _push(message: InboxMessage, due: datetime) -> PushNotification:
     return PushNotification(
         notification_id=message.notification_id,
         user_id=message.user_id,
+        campaign_id=message.campaign_id,
         kind=message.kind,
         category=message.category,
         notification_type=message.notification_type,

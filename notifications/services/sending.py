@@ -59,7 +59,12 @@ def send_due(*, seconds: float = 20) -> int:
 @transaction.atomic
 def _drop_all() -> int:
     now = timezone.now()
-    dropped = due_pushes(now).update(status=PushNotification.Status.DROPPED, reason=_OFF, updated_at=now)
+    dropped = sum(
+        due_pushes(now, of_campaigns=of_campaigns).update(
+            status=PushNotification.Status.DROPPED, reason=_OFF, updated_at=now
+        )
+        for of_campaigns in (False, True)
+    )
     if dropped:
         tally({(PushNotification.Status.DROPPED, _OFF): dropped})
     return dropped
@@ -68,7 +73,8 @@ def _drop_all() -> int:
 def _is_anything_due() -> bool:
     """Ask before threads and connections of their own are made for nothing."""
     now = timezone.now()
-    return due_pushes(now).exists() or PushSend.objects.filter(STILL_TO_SEND, due_at__lte=now).exists()
+    pushes = any(due_pushes(now, of_campaigns=of_campaigns).exists() for of_campaigns in (False, True))
+    return pushes or PushSend.objects.filter(STILL_TO_SEND, due_at__lte=now).exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +202,9 @@ def _record(answered: Sequence[Answered]) -> None:
 def _claim(limit: int) -> _Batch:
     """Claim what waits for another try, and fan out what is new."""
     at, until = timezone.now(), time.monotonic() + LEASE.total_seconds() - fcm.LONGEST_SECONDS
-    again = claim(PushSend.objects.select_related("push", "device"), limit=limit, lease=LEASE, at=at)
+    # A quarter stays for what is new: after an outage a whole campaign may wait for another try.
+    waiting = PushSend.objects.select_related("push__campaign", "device")
+    again = claim(waiting, limit=limit - limit // 4, lease=LEASE, at=at)
     new, decided = fan_out(limit=max(limit - len(again), 1), lease=LEASE, at=at)
     sends, refused = [], []
     for send in again:
@@ -210,7 +218,10 @@ def _claim(limit: int) -> _Batch:
 
 def _refusal(send: PushSend) -> str:
     """Say why a send that was claimed again must not go out any more."""
-    if send.push.status == PushNotification.Status.CANCELLED:
+    campaign = send.push.campaign
+    if send.push.status == PushNotification.Status.CANCELLED or (
+        campaign is not None and campaign.status == campaign.Status.STOPPED
+    ):
         return "CANCELLED"
     if send.device is None or not send.device.is_active or send.device.user_id != send.push.user_id:
         return "DEVICE_TAKEN_AWAY"

@@ -28,6 +28,7 @@ _COUNTS = """
     UNION ALL SELECT 'tickets', status, count(*), sum(unread_by_member) FROM support_tickets GROUP BY status
     UNION ALL SELECT 'ticket messages', author, count(*), 0 FROM ticket_messages GROUP BY author
     UNION ALL SELECT 'ticket changes', what, count(*), 0 FROM ticket_changes GROUP BY what
+    UNION ALL SELECT 'campaigns', status, count(*), 0 FROM campaigns GROUP BY status
     UNION ALL SELECT 'inbox', kind, count(*), 0 FROM inbox_messages GROUP BY kind
     UNION ALL SELECT 'waiting', '', count(*), 0 FROM core_outboxmessage
 """

@@ -69,14 +69,14 @@ def test_all_of_it_goes_but_what_the_statistics_count():
     member = make_user()
     lived(member)
     assert SECRET in everything()
-    assert erase_member_devices(member.pk, at=NOW) == 1 + 9 + 9 + 1 + 1 + 1
+    assert erase_member_devices(member.pk, at=NOW) == 1 + 10 + 10 + 1 + 1 + 1
     assert SECRET not in everything()
     for model in (UserDevice, InboxMessage, NotificationPreference, QuietHours, MarketingCount):
         assert not model.objects.exists()
     pushes = PushNotification.objects.order_by("id").values_list(
         "user", "title", "message", "payload", "kind", "status", "reason"
     )
-    gone = {"pending", "held", "sending"}
+    gone = {"pending", "held", "paused", "sending"}
     assert list(pushes) == [
         (None, "", "", {}, "test_marketing", "cancelled", "the member was erased")
         if status in gone
@@ -97,7 +97,7 @@ def test_anothers_are_untouched():
     before = rows_of(*tables, **of_other)
     erase_member_devices(member.pk, at=NOW)
     assert rows_of(*tables, **of_other) == before
-    assert PushNotification.objects.filter(user=other).count() == 9
+    assert PushNotification.objects.filter(user=other).count() == 10
 
 
 def test_a_push_that_is_on_its_way_is_not_sent_again_whatever_its_answer():
