@@ -146,11 +146,18 @@ def _resting_campaigns(campaign_ids: Collection[int]) -> dict[int | None, tuple[
 
 
 def _devices(members: Iterable[int]) -> dict[int, list[_Device]]:
+    """Read the devices that can be reached, and hold back whoever would take one away meanwhile."""
     found: defaultdict[int, list[_Device]] = defaultdict(list)
-    rows = UserDevice.objects.filter(user_id__in=members, is_active=True).order_by("id")
-    columns = ("user_id", "id", "device_token", "kind", "last_seen_at")
-    for user_id, id, address, kind, last_seen_at in rows.values_list(*columns):
-        found[user_id].append(_Device(id, address, kind, last_seen_at))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT user_id, id, device_token, kind, last_seen_at FROM user_devices
+            WHERE user_id = ANY(%s::bigint[]) AND is_active ORDER BY id FOR KEY SHARE
+            """,
+            [bigints(members)],
+        )
+        for user_id, *device in cursor.fetchall():
+            found[user_id].append(_Device(*device))
     return found
 
 
