@@ -106,9 +106,9 @@ def test_a_push_that_is_on_its_way_is_not_sent_again_whatever_its_answer():
     tell(member)
     (send,), _ = fan_out(limit=10, lease=HOUR, at=datetime.now(UTC) + HOUR)
     erase_member_devices(member.pk, at=NOW)
-    record([Answered(send.pk, send.tries, Answer(Verdict.LATER, "UNAVAILABLE"))], at=NOW)
-    send.refresh_from_db()
-    assert (send.state, send.error, send.device) == ("failed", "the member was erased", None)
+    record([Answered(send.send_id, send.tries, Answer(Verdict.LATER, "UNAVAILABLE"))], at=NOW)
+    row = PushSend.objects.get(pk=send.send_id)
+    assert (row.state, row.error, row.device) == ("failed", "the member was erased", None)
     push = PushNotification.objects.get()
     assert (push.status, push.title, push.user) == ("cancelled", "", None)
 
@@ -143,7 +143,7 @@ def test_what_is_written_while_they_are_erased_is_erased_too(again):
         tell(member)
     late = datetime.now(UTC) + HOUR
     sends, _ = fan_out(limit=100, lease=HOUR, at=late)
-    answers = [Answered(send.pk, send.tries, Answer(Verdict.GONE, "UNREGISTERED")) for send in sends]
+    answers = [Answered(send.send_id, send.tries, Answer(Verdict.GONE, "UNREGISTERED")) for send in sends]
     device = {"device_token": "d-1", "platform": "ios", "device_info": {"name": SECRET}}
 
     def say(number):

@@ -111,7 +111,7 @@ def test_counts_of_many_at_once_add_up(api):
     assert samples(api, "markethub_pushes") == {("sent", ""): 80, ("failed", "X"): 160}
 
 
-def test_a_scrape_asks_three_statements_however_much_there_is(api):
+def test_a_scrape_asks_four_statements_however_much_there_is(api):
     counts = []
     for number in range(2):
         for outcome in range(50 * number):
@@ -121,4 +121,4 @@ def test_a_scrape_asks_three_statements_however_much_there_is(api):
         ) as queries:
             api.get("/metrics")
         counts.append(len([one for one in queries if "push_" in one["sql"]]))
-    assert counts == [3, 3]
+    assert counts == [4, 4]
