@@ -4,24 +4,30 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('notifications', '0002_first_rows'),
+        ("notifications", "0002_first_rows"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PushTally',
+            name="PushTally",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('outcome', models.CharField(max_length=20)),
-                ('reason', models.CharField(blank=True, max_length=100)),
-                ('slot', models.PositiveSmallIntegerField()),
-                ('count', models.PositiveBigIntegerField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("outcome", models.CharField(max_length=20)),
+                ("reason", models.CharField(blank=True, max_length=100)),
+                ("slot", models.PositiveSmallIntegerField()),
+                ("count", models.PositiveBigIntegerField()),
             ],
             options={
-                'db_table': 'push_tallies',
-                'constraints': [models.UniqueConstraint(fields=('outcome', 'reason', 'slot'), name='push_tallies_once')],
+                "db_table": "push_tallies",
+                "constraints": [
+                    models.UniqueConstraint(fields=("outcome", "reason", "slot"), name="push_tallies_once")
+                ],
             },
         ),
     ]
