@@ -4,6 +4,7 @@ It reads pushes with their devices in one statement and decides nothing: no pref
 The SDK keeps ten connections for its 500 threads and makes the others anew; keeping all was no faster.
 """
 
+import logging
 from typing import Any
 
 import firebase_admin
@@ -58,6 +59,7 @@ def send_all_by_the_sdk() -> int:
 def _app() -> Any:
     if firebase_admin._apps:
         return firebase_admin.get_app()
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would write a line for each connection
     messaging._MessagingService.FCM_URL = settings.FCM_URL + "/v1/projects/{0}/messages:send"
     certificate = {
         "type": "service_account",

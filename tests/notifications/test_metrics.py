@@ -14,20 +14,10 @@ from notifications.services.sending import send_due
 from notifications.services.tallying import tally
 from tests.accounts.factories import make_user
 from tests.concurrency import together
-from tests.fakes.fcm import EMAIL, PROJECT, FakeFcm, Said, private_key
+from tests.fakes.fcm import Said
 from tests.notifications.factories import make_device, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def fcm(settings):
-    fake = FakeFcm()
-    settings.FIREBASE_PROJECT_ID, settings.FIREBASE_CLIENT_EMAIL = PROJECT, EMAIL
-    settings.FIREBASE_PRIVATE_KEY = private_key()
-    settings.FIREBASE_TOKEN_URL, settings.FCM_URL = f"{fake.url}/token", fake.url
-    yield fake
-    fake.stop()
 
 
 def samples(api, family):

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,26 +20,10 @@ from notifications.models import PushNotification, PushSend
 from notifications.services import sending
 from notifications.services.sending import send_due
 from tests.accounts.factories import make_user
-from tests.fakes.fcm import EMAIL, FakeFcm, Said, private_key
-from tests.fakes.fcm import PROJECT as FAKE_PROJECT
+from tests.fakes.fcm import Said
 from tests.notifications.factories import make_device, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def fake(settings, **options):
-    server = FakeFcm(**options)
-    settings.FIREBASE_PROJECT_ID, settings.FIREBASE_CLIENT_EMAIL = FAKE_PROJECT, EMAIL
-    settings.FIREBASE_PRIVATE_KEY = KEY
-    settings.FIREBASE_TOKEN_URL, settings.FCM_URL = f"{server.url}/token", server.url
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-KEY = private_key()
 
 
 def tell_somebody(number=1):
@@ -51,7 +34,7 @@ def tell_somebody(number=1):
     return member
 
 
-def test_while_one_process_sends_another_does_nothing(settings):
+def test_while_one_process_sends_another_does_nothing(fcm, settings):
     settings.FCM_MESSAGES_A_SECOND = 100
 
     def run(_):
@@ -60,86 +43,67 @@ def test_while_one_process_sends_another_does_nothing(settings):
         finally:
             connection.close()
 
-    with fake(settings) as fcm:
-        tell_somebody(150)
-        with ThreadPoolExecutor(2) as threads:
-            answered = sorted(threads.map(run, range(2)))
-        assert answered == [0, 150]
-        assert set(fcm.accepted.values()) == {1}
-        assert fcm.most_in_a_second() <= 100
+    tell_somebody(150)
+    with ThreadPoolExecutor(2) as threads:
+        answered = sorted(threads.map(run, range(2)))
+    assert answered == [0, 150]
+    assert set(fcm.accepted.values()) == {1}
+    assert fcm.most_in_a_second() <= 100
 
 
-def test_a_hundred_runs_leave_no_connection_thread_or_file_open(settings):
-    with fake(settings) as fcm:
-        member = tell_somebody()
-        send_due()  # what a process opens once
-        open_files, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
-        for number in range(100):
-            if number % 10 == 0:
-                fcm.said[member.devices.get().device_token] = [Said(503), Said(200)] if number % 20 else []
-            tell(member)
-            send_due()
-        gc.collect()
-        for _ in range(100):
-            if fcm.connections == 0:
-                break
-            time.sleep(0.02)
-        assert fcm.connections == 0
-        assert threading.active_count() == threads
-        assert len(os.listdir("/proc/self/fd")) <= open_files
-        assert len(fcm.messages) == 101
+def test_a_hundred_runs_leave_no_connection_thread_or_file_open(fcm):
+    member = tell_somebody()
+    send_due()  # what a process opens once
+    open_files, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
+    for number in range(100):
+        if number % 10 == 0:
+            fcm.said[member.devices.get().device_token] = [Said(503), Said(200)] if number % 20 else []
+        tell(member)
+        send_due()
+    gc.collect()
+    for _ in range(100):
+        if fcm.connections == 0:
+            break
+        time.sleep(0.02)
+    assert fcm.connections == 0
+    assert threading.active_count() == threads
+    assert len(os.listdir("/proc/self/fd")) <= open_files
+    assert len(fcm.messages) == 101
 
 
-def test_what_is_not_sent_before_its_lease_is_about_to_end_is_left(settings, monkeypatch):
+def test_what_is_not_sent_before_its_lease_is_about_to_end_is_left(firebase, monkeypatch):
     """FCM that answers slowly must not make two claims of one push."""
     monkeypatch.setattr(sending, "LEASE", timedelta(seconds=21))
     monkeypatch.setattr("notifications.fcm.CONNECTIONS", 1)
-    with fake(settings, delay=0.4) as fcm:
-        tell_somebody(10)
-        send_due(seconds=0.1)
-        assert 2 <= len(fcm.messages) <= 4
-        assert PushSend.objects.filter(state="done").count() == len(fcm.messages)
-        left = PushSend.objects.filter(state="pending")
-        assert left.count() == 10 - len(fcm.messages)
-        left.update(due_at=timezone.now())
-        monkeypatch.setattr(sending, "LEASE", timedelta(seconds=60))
-        send_due()
-        assert PushNotification.objects.filter(status="sent").count() == 10
-        assert set(fcm.accepted.values()) == {1}
+    fcm = firebase(delay=0.4)
+    tell_somebody(10)
+    send_due(seconds=0.1)
+    assert 2 <= len(fcm.messages) <= 4
+    assert PushSend.objects.filter(state="done").count() == len(fcm.messages)
+    left = PushSend.objects.filter(state="pending")
+    assert left.count() == 10 - len(fcm.messages)
+    left.update(due_at=timezone.now())
+    monkeypatch.setattr(sending, "LEASE", timedelta(seconds=60))
+    send_due()
+    assert PushNotification.objects.filter(status="sent").count() == 10
+    assert set(fcm.accepted.values()) == {1}
 
 
-def test_what_was_answered_is_written_down_though_the_next_claim_fails(settings, monkeypatch):
-    claim, claims = sending._claim, []
-
-    def failing(limit):
-        claims.append(limit)
-        if len(claims) > 1:
-            raise ConnectionError("the database is away")
-        return claim(limit)
-
-    monkeypatch.setattr(sending, "_claim", failing)
-    with fake(settings, delay=0.2):
-        tell_somebody(20)
-        with pytest.raises(ConnectionError):
-            send_due()
-    assert PushNotification.objects.filter(status="sent").count() == 20
-
-
-def test_answers_outlive_a_connection_that_breaks(settings):
+def test_answers_outlive_a_connection_that_breaks(firebase):
     """All of them go, in the moment between the request and its answer."""
-    with fake(settings, delay=1.0) as fcm:
-        tell_somebody(5)
-        with ThreadPoolExecutor(1) as thread:
-            run = thread.submit(send_due)
-            while len(fcm.messages) < 5:
-                time.sleep(0.01)
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                    " AND application_name = 'markethub'"
-                )
-            assert isinstance(run.exception(), InterfaceError | OperationalError | None)
+    fcm = firebase(delay=1.0)
+    tell_somebody(5)
+    with ThreadPoolExecutor(1) as thread:
+        run = thread.submit(send_due)
+        while len(fcm.messages) < 5:
+            time.sleep(0.01)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND application_name = 'markethub'"
+            )
+        assert isinstance(run.exception(), InterfaceError | OperationalError | None)
     assert PushNotification.objects.filter(status="sent").count() == 5
     assert set(fcm.accepted.values()) == {1}
 

@@ -19,26 +19,11 @@ from notifications.models import (
 )
 from notifications.services.sending import send_due
 from tests.accounts.factories import make_user
-from tests.fakes.fcm import EMAIL, PROJECT, FakeFcm, Said, private_key
+from tests.fakes.fcm import PROJECT, Said
 from tests.notifications.factories import MARKETING, OPERATIONAL, TRANSACTIONAL, make_device, tell
 from tests.rewards.ledger import deliver_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def key() -> str:
-    return private_key()
-
-
-@pytest.fixture
-def fcm(settings, key):
-    fake = FakeFcm()
-    settings.FIREBASE_PROJECT_ID, settings.FIREBASE_CLIENT_EMAIL = PROJECT, EMAIL
-    settings.FIREBASE_PRIVATE_KEY = key
-    settings.FIREBASE_TOKEN_URL, settings.FCM_URL = f"{fake.url}/token", fake.url
-    yield fake
-    fake.stop()
 
 
 def awake(member):

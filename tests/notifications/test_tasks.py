@@ -9,21 +9,9 @@ from django.db import connection
 from config.celery import app as celery_app
 from notifications import tasks
 from tests.accounts.factories import make_user
-from tests.fakes.fcm import EMAIL, PROJECT, FakeFcm, private_key
 from tests.notifications.factories import make_device, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def fcm(settings):
-    fake = FakeFcm()
-    settings.FIREBASE_PROJECT_ID, settings.FIREBASE_CLIENT_EMAIL = PROJECT, EMAIL
-    settings.FIREBASE_PRIVATE_KEY = private_key()
-    settings.FIREBASE_TOKEN_URL, settings.FCM_URL = f"{fake.url}/token", fake.url
-    settings.FCM_MESSAGES_A_SECOND = 20
-    yield fake
-    fake.stop()
 
 
 @pytest.fixture
@@ -40,7 +28,8 @@ def asked() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def some(fcm, asked, monkeypatch):
+def some(fcm, asked, monkeypatch, settings):
+    settings.FCM_MESSAGES_A_SECOND = 20
     member = make_user()
     make_device(member)
     for _ in range(20):
