@@ -1,8 +1,6 @@
 """Webhooks as Stream sends them."""
 
 import gzip
-import hashlib
-import hmac
 import itertools
 import json
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from django.utils import timezone
 from chat_support.models import StreamWebhook
 from chat_support.services.following import follow
 from chat_support.services.webhooks import take_webhook
+from tests.fakes.stream import signed
 
 KEY, SECRET = "stream-key", "stream-secret"
 PATH = "/chat/webhooks/stream/"
@@ -84,7 +83,7 @@ def channel_deleted(channel: str, *, at: datetime) -> dict[str, Any]:
 
 
 def signature(body: bytes, secret: str = SECRET) -> str:
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return signed(body, secret)
 
 
 def packed(event: Any) -> bytes:

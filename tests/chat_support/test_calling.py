@@ -1,5 +1,6 @@
 """Calls on their way to Stream: a real server on loopback answers as Stream does."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from aiohttp import ClientTimeout
 from django.conf import settings as django_settings
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client import REGISTRY
@@ -19,7 +21,7 @@ from accounts.facade import ensure_chat_ids
 from accounts.models import User
 from chat_support.answers import LAST_TRY, Verdict, answer_of, wait_after
 from chat_support.facade import erase_member_chat
-from chat_support.models import StreamCall, TicketMessage
+from chat_support.models import StreamCall, StreamWebhook, TicketMessage
 from chat_support.services.calling import call_due
 from chat_support.services.keeping_calls import forget_calls, try_again
 from chat_support.services.messages import remove_message
@@ -34,7 +36,7 @@ from core.outgoing import alone, try_alone
 from tests.accounts.factories import client_of, make_user
 from tests.chat_support.desk import DAY, make_agent, opened
 from tests.concurrency import together
-from tests.fakes.stream import FakeStream, Said
+from tests.fakes.stream import FakeStream, Said, webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -197,6 +199,29 @@ def test_the_channels_of_an_erased_member_are_named_a_hundred_at_a_time(stream):
     asked = [action for action, _ in stream.asked]
     assert asked == ["delete_channels"] * 3 + ["delete_user"]
     assert StreamCall.objects.get().state == "done"
+
+
+def test_what_we_say_comes_back_by_webhook_and_is_known(stream, member):
+    events = []
+    stream.on_message = events.append
+    ticket = opened(member)
+    call_due()
+    (event,) = events
+    heard = json.loads(json.dumps(event))
+    heard["message"] |= {"id": "from-the-app", "text": "Hello?"}
+    for one in (event, heard):
+        body, headers = webhook(one, zipped=True)
+        kind = headers.pop("Content-Type")
+        assert (
+            Client().post("/chat/webhooks/stream/", body, content_type=kind, headers=headers).status_code
+            == 200
+        )
+    assert outbox.drain(20)
+    assert list(StreamWebhook.objects.order_by("id").values_list("outcome", flat=True)) == [
+        "known",
+        "applied",
+    ]
+    assert list(ticket.messages.values_list("text", flat=True)) == ["Where is it?", "Hello?"]
 
 
 # --- members who change -------------------------------------------------------------------------------------
@@ -523,6 +548,7 @@ import os, django
 from django.conf import settings
 django.setup()
 from django.db import connection
+from django.test import Client
 connection.settings_dict["NAME"] = os.environ["TEST_DATABASE"]
 from chat_support.services.calling import call_due
 call_due()

@@ -17,6 +17,7 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -250,6 +251,8 @@ class FakeStream:
         user = self.users[message["user"]["id"]]
         self._show(f"message in {channel_id} by {user.get('name', 'nobody')}: {message['text']}")
         if self.on_message is not None:
+            now = datetime.now(UTC).isoformat()
+            said = {**message, "type": "regular", "user": user, "created_at": now, "updated_at": now}
             self.on_message(
                 {
                     "type": "message.new",
@@ -257,7 +260,8 @@ class FakeStream:
                     "channel_id": channel_id,
                     "channel_type": request.match_info["type"],
                     "user": user,
-                    "message": {**message, "user": user},
+                    "message": said,
+                    "created_at": now,
                 }
             )
         return {"message": message}
