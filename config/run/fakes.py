@@ -39,7 +39,8 @@ def fake_firebase(logs: Path) -> list[Child]:
 def fake_stream(logs: Path, site: str) -> list[Child]:
     """Set Stream's variables for a fake of it, unless one is set, and return its program, not started yet.
 
-    What it gets is in its log, a line for each user, channel and message; it tells `site` of messages.
+    What it gets is in its log, a line for each user, channel and message, and kept beside the logs for the
+    next run; it tells `site` of messages.
     """
     if any(os.environ.get(name) for name in _STREAM):
         return []
@@ -48,7 +49,8 @@ def fake_stream(logs: Path, site: str) -> list[Child]:
         STREAM_CHAT_API_KEY=TRIAL_KEY, STREAM_CHAT_SECRET=secrets.token_hex(32), STREAM_CHAT_URL=address
     )
     hook = f"--webhooks={site}/chat/webhooks/stream/"
-    return [_fake("fake-stream", "tests.fakes.stream", port, logs, hook)]
+    kept = f"--kept={logs.parent / 'fake-stream.json'}"
+    return [_fake("fake-stream", "tests.fakes.stream", port, logs, hook, kept)]
 
 
 def _listen() -> tuple[int, str]:

@@ -111,4 +111,4 @@ class CampaignText(Stamped):
         constraints = [models.UniqueConstraint(fields=["campaign", "language"], name="campaign_texts_once")]
 
     def __str__(self) -> str:
-        return f"{self.campaign_id} in {self.language}"
+        return self.language

@@ -50,3 +50,20 @@ def test_it_wants_users_before_channels_before_messages_each_message_once_and_a_
     stranger = StreamChat(KEY, "another secret than the one that Stream has", base_url=fake.url)
     assert refusal(lambda: stranger.upsert_user({"id": "b"})) == (401, 43)
     stranger.session.close()
+
+
+def test_it_knows_after_its_next_start_what_it_knew(tmp_path):
+    kept = tmp_path / "stream.json"
+    for number in range(2):
+        fake = FakeStream(kept=kept)
+        sdk = StreamChat(KEY, SECRET, base_url=fake.url)
+        channel = sdk.channel("messaging", "c", {"members": ["a"]})
+        if number == 0:
+            sdk.upsert_users([{"id": "a", "name": "A"}, {"id": "b", "name": "B"}])
+            channel.create("a")
+            sdk.delete_user("b")
+        channel.send_message({"id": f"m-{number}", "text": "x"}, "a")
+        sdk.session.close()
+        fake.stop()
+    assert fake.texts("c") == [("A", "x"), ("A", "x")]
+    assert fake.erased == {"b"}

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -67,7 +68,8 @@ class FakeStream:
     """A server in a thread of its own.
 
     `said[action]` (upsert_user, open_channel, send_message, delete_channels, delete_user) are answers, each
-    given once and the last one for ever; `asked` has what came, in order, as (action, what).
+    given once and the last one for ever; `asked` has what came, in order, as (action, what). With `kept` it
+    knows after its next start what it knew.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class FakeStream:
         secret: str = SECRET,
         delay: float = 0.0,
         shown: Callable[[str], Any] | None = None,
+        kept: Path | None = None,
     ) -> None:
         self.said: defaultdict[str, list[Said]] = defaultdict(list)
         self.asked: list[tuple[str, str]] = []
@@ -87,7 +90,10 @@ class FakeStream:
         self.messages: dict[str, dict[str, Any]] = {}
         self.times: list[float] = []
         self.on_message: Callable[[dict[str, Any]], None] | None = None
-        self._key, self._secret, self._delay, self._shown = key, secret, delay, shown
+        self._key, self._secret, self._delay, self._shown, self._kept = key, secret, delay, shown, kept
+        if kept is not None and kept.exists():
+            self.users, self.channels, self.messages, erased = json.loads(kept.read_text())
+            self.erased = set(erased)
         self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self._port = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
@@ -153,6 +159,7 @@ class FakeStream:
                 self._check(request)
                 if said is None or said.works:
                     found = work(request, json.loads(await request.read() or b"{}"))
+                    self._keep()
             except Refused as refused:
                 said = refused.said
             await asyncio.sleep(self._delay)
@@ -183,6 +190,12 @@ class FakeStream:
             raise Refused(401, 43, "Token signature is invalid") from None
         if not claims.get("server") or request.headers.get("stream-auth-type") != "jwt":
             raise Refused(401, 5, "not a server")
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            fresh = self._kept.with_suffix(".new")
+            fresh.write_text(json.dumps([self.users, self.channels, self.messages, sorted(self.erased)]))
+            fresh.replace(self._kept)
 
     # --- what it does --------------------------------------------------------------------------------------
 
@@ -299,13 +312,15 @@ def main() -> None:
     )
     parser.add_argument("--fd", type=int, required=True, help="a socket that listens")
     parser.add_argument("--webhooks", default="", help="where what was said is told of")
+    parser.add_argument("--kept", type=Path, help="a file in which it keeps what it was told")
     options = parser.parse_args()
     key, secret = os.environ["STREAM_CHAT_API_KEY"], os.environ["STREAM_CHAT_SECRET"]
 
     def show(line: str) -> None:
         print(line, flush=True)
 
-    fake = FakeStream(socket.socket(fileno=options.fd), key=key, secret=secret, shown=show)
+    listener = socket.socket(fileno=options.fd)
+    fake = FakeStream(listener, key=key, secret=secret, shown=show, kept=options.kept)
     if options.webhooks:
         fake.on_message = _Hook(options.webhooks, secret)
     print(f"fake Stream at {fake.url}", flush=True)
