@@ -82,8 +82,10 @@ def test_a_stream_of_ones_own_is_left_alone_and_else_there_is_one_to_look_at(
     assert "fake-stream" not in welcome("http://127.0.0.1:8123", credentials)
     monkeypatch.setenv("STREAM_CHAT_SECRET", "")
     (child,) = fake_stream(tmp_path, "http://127.0.0.1:8123")
-    os.close(int(child.command[-2].removeprefix("--fd=")))
-    assert child.command[-1] == "--webhooks=http://127.0.0.1:8123/chat/webhooks/stream/"
+    fd, webhooks, kept = child.command[-3:]
+    os.close(int(fd.removeprefix("--fd=")))
+    assert webhooks == "--webhooks=http://127.0.0.1:8123/chat/webhooks/stream/"
+    assert kept == f"--kept={tmp_path.parent / 'fake-stream.json'}"
     assert os.environ["STREAM_CHAT_API_KEY"] == TRIAL_KEY
     assert "fake-stream.log" in welcome("http://127.0.0.1:8123", credentials)
 
