@@ -50,7 +50,7 @@ class MemberLocale:
 
 @dataclass(frozen=True, slots=True)
 class ChatMember:
-    """What a chat needs to know of a member; `chat_id` is None until they have one (`ensure_chat_ids`).
+    """What a chat needs to know of a member; `chat_id` is None where they have none (`ensure_chat_ids`).
 
     `picture` is its address as the storage has it: below this site, or elsewhere; "" where there is none.
     """

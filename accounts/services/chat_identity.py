@@ -11,7 +11,8 @@ from accounts.models import User
 
 
 def ensure_chat_ids(user_ids: Iterable[int]) -> dict[int, str]:
-    """Return the chat id of each of the members who are there; who has none gets one.
+    """Return the chat id of each of the members who are there; who has none gets one, unless they are
+    blocked: who was erased stays so.
 
     Of two calls at once one gives the id and both return it. It locks members, so it comes in no transaction
     that has written rows of theirs: two of those would wait for each other.
@@ -38,7 +39,7 @@ def _give(user_ids: list[int]) -> None:
             WITH given AS (
                 SELECT users.id, fresh.chat_id
                 FROM unnest(%s::bigint[], %s::text[]) AS fresh (id, chat_id) JOIN users USING (id)
-                WHERE users.stream_chat_user_id IS NULL
+                WHERE users.stream_chat_user_id IS NULL AND users.is_active
                 ORDER BY users.id FOR UPDATE OF users
             )
             UPDATE users SET stream_chat_user_id = given.chat_id, updated_at = now()

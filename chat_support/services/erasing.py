@@ -32,6 +32,8 @@ def erase_member_chat(user_id: int, *, at: datetime) -> int:
     tickets are closed, and an erased one can't be opened again. A chunk of tickets is a transaction; ended
     half way, it goes on from there when it is called again. What the member writes meanwhile is found at the
     end, when it is nobody else's turn to write for them.
+
+    Block the member first: who is not blocked gets a new id in Stream with what they ask next.
     """
     erased = 0
     while True:

@@ -43,7 +43,10 @@ class _Facts:
 
 
 def plans_of(calls: Sequence[StreamCall]) -> list[Plan]:
-    """Plan calls. Members whom Stream doesn't know get the id that it will know them by."""
+    """Plan calls. Members whom Stream doesn't know get the id that it will know them by.
+
+    A call that was claimed may be about somebody who was erased meanwhile: they must get none.
+    """
     facts = _facts_of(calls)
     return [_plan(call, facts) for call in calls]
 
@@ -52,17 +55,17 @@ def _facts_of(calls: Sequence[StreamCall]) -> _Facts:
     about = [call.arguments for call in calls]
     channel_ids = {one["channel_id"] for one in about if "channel_id" in one}
     message_ids = {one["message_id"] for one in about if "message_id" in one}
-    tickets = {one.channel_id: one for one in SupportTicket.objects.filter(channel_id__in=channel_ids)}
+    there = SupportTicket.objects.filter(channel_id__in=channel_ids, erased_at=None)
+    tickets = {one.channel_id: one for one in there}
     messages = {
         one.message_id: one
         for one in TicketMessage.objects.filter(message_id__in=message_ids, deleted_at=None)
     }
     asked = {call.arguments["user_id"] for call in calls if call.action == Action.UPSERT_USER}
-    user_ids = asked | {ticket.user_id for ticket in tickets.values()}
-    user_ids |= {message.user_id for message in messages.values()}
-    user_ids.discard(None)
+    user_ids = {ticket.user_id for ticket in tickets.values()}
+    user_ids |= {message.user_id for message in messages.values() if message.user_id is not None}
     ensure_chat_ids(user_ids)
-    members = chat_members(user_ids)
+    members = {user_id: one for user_id, one in chat_members(user_ids | asked).items() if one.chat_id}
     chat_ids = {stream.bot().id} | {member.chat_id for member in members.values() if member.chat_id}
     return _Facts(tickets, messages, members, told_profiles(chat_ids), open_channels(channel_ids))
 

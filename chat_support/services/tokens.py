@@ -7,7 +7,7 @@ from accounts.facade import chat_members, ensure_chat_ids, take
 from chat_support import stream
 from chat_support.people import ChatUser
 from chat_support.services.stream_calls import as_user, ask_users
-from core.errors import DomainError
+from core.errors import DomainError, NotFound
 
 
 class ChatOff(DomainError):
@@ -31,11 +31,13 @@ def make_chat_token(*, user_id: int, at: datetime) -> ChatToken:
     Raises:
         ChatOff: see there.
         TooManyAttempts: they have just asked again and again.
+        NotFound: they were blocked meanwhile.
     """
     if not stream.is_on():
         raise ChatOff
     take([("stream_token", str(user_id))], at=at)
-    ensure_chat_ids([user_id])
+    if user_id not in ensure_chat_ids([user_id]):
+        raise NotFound
     member = chat_members([user_id])[user_id]
     ask_users([user_id])
     user = as_user(member)

@@ -22,6 +22,7 @@ from accounts.models import User
 from chat_support.answers import LAST_TRY, Verdict, answer_of, wait_after
 from chat_support.facade import erase_member_chat
 from chat_support.models import StreamCall, StreamWebhook, TicketMessage
+from chat_support.selectors.stream import first_of_each_subject
 from chat_support.services.calling import call_due
 from chat_support.services.keeping_calls import forget_calls, try_again
 from chat_support.services.messages import remove_message
@@ -32,7 +33,7 @@ from chat_support.services.writing import answer_ticket, write_message
 from core import outbox
 from core.contracts import SYSTEM, Actor
 from core.models import AuditEntry
-from core.outgoing import alone, try_alone
+from core.outgoing import alone, claim, try_alone
 from tests.accounts.factories import client_of, make_user
 from tests.chat_support.desk import DAY, make_agent, opened
 from tests.concurrency import together
@@ -185,6 +186,37 @@ def test_what_an_erasure_took_out_cant_be_tried_again(stream, member):
     assert len(given_up) == 2
     assert try_again(given_up, actor=SYSTEM, at=timezone.now()) == 0
     assert set(states()) == {("open_channel", "failed"), ("send_message", "failed")}
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_a_call_that_is_held_while_its_member_is_erased_makes_no_new_user(stream, member, blocked):
+    opened(member)
+    call_due()
+    opened(member)
+    User.objects.filter(pk=member.pk).update(first_name="Nandi", is_active=not blocked)
+    ask_users([member.pk])
+    held = claim(first_of_each_subject(), limit=10, lease=timedelta(minutes=2), at=timezone.now())
+    erase_member_chat(member.pk, at=timezone.now())
+    assert [(plan.call.action, plan.requests) for plan in plans_of(held)] == [
+        ("open_channel", ()),
+        ("upsert_user", ()),
+    ]
+    member.refresh_from_db()
+    assert member.stream_chat_user_id is None
+
+
+def test_what_an_erased_agent_said_makes_no_new_user(stream, member):
+    agent = make_agent("nomsa", first_name="Nomsa")
+    ticket = opened(member)
+    call_due()
+    id_of(agent)
+    answer_ticket(ticket_id=ticket.pk, text="So", actor=Actor.of(agent), at=timezone.now())
+    User.objects.filter(pk=agent.pk).update(is_active=False)
+    erase_member_chat(agent.pk, at=timezone.now())
+    call_due()
+    agent.refresh_from_db()
+    assert agent.stream_chat_user_id is None
+    assert stream.users.keys() == {BOT, id_of(member)}
 
 
 def test_the_channels_of_an_erased_member_are_named_a_hundred_at_a_time(stream):
