@@ -24,11 +24,15 @@ _KNOWN = Answer(Verdict.DONE, "Stream was told so already")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The requests of one call, in their order; where there is none, `outcome` is what became of it."""
+    """The requests of one call, in their order; where there is none, `outcome` is what became of it.
+
+    `profile` is the fingerprint of what Stream knows after a call that tells of a user.
+    """
 
     call: StreamCall
     requests: tuple[stream.Request, ...] = ()
     outcome: Answer = _NOTHING_LEFT
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,11 @@ def _plan(call: StreamCall, facts: _Facts) -> Plan:
 
 
 def _tell(call: StreamCall, facts: _Facts) -> Plan:
-    requests = _user(call.arguments["user_id"], facts)
-    if requests is None:
+    member = facts.members.get(call.arguments["user_id"])
+    if member is None:
         return Plan(call)
-    return Plan(call, requests, _KNOWN)
+    user = as_user(member)
+    return Plan(call, _unless_told(user, facts), _KNOWN, user.fingerprint())
 
 
 def _open(call: StreamCall, facts: _Facts) -> Plan:
@@ -110,7 +115,7 @@ def _say(call: StreamCall, facts: _Facts) -> Plan:
         by=as_user(author).id if author else stream.bot().id,
         text=message.text,
     )
-    told = _user(message.user_id, facts) or ()
+    told = _unless_told(as_user(author), facts) if author else ()
     return Plan(call, (*_channel(ticket, facts), *told, say))
 
 
@@ -132,11 +137,6 @@ def _channel(ticket: SupportTicket, facts: _Facts) -> tuple[stream.Request, ...]
     return (*bot, *_unless_told(user, facts), opened)
 
 
-def _user(user_id: int | None, facts: _Facts) -> tuple[stream.Request, ...] | None:
-    """Return what tells Stream of a member, if it wasn't told the same last; None where there is no such."""
-    member = facts.members.get(user_id or 0)
-    return None if member is None else _unless_told(as_user(member), facts)
-
-
 def _unless_told(user: ChatUser, facts: _Facts) -> tuple[stream.TellUser, ...]:
+    """Return what tells Stream of a user, if it wasn't told the same last."""
     return () if facts.told.get(user.id) == user.fingerprint() else (stream.TellUser(user),)

@@ -44,7 +44,7 @@ def record(outcomes: Sequence[Outcome], *, at: datetime) -> None:
 def _changes(call: StreamCall, outcome: Outcome, *, at: datetime) -> dict[str, Any]:
     answer = outcome.answer
     if answer.verdict is Verdict.DONE:
-        return {"state": State.DONE, "error": "", "answered_at": at, "arguments": _told(call, outcome)}
+        return {"state": State.DONE, "error": "", "answered_at": at, "arguments": _told(outcome.plan)}
     if answer.verdict in STOPS:
         return {"error": answer.word, "due_at": at + CONFIGURATION_WAIT, "tries": call.tries - 1}
     if answer.verdict is Verdict.LATER and call.tries < LAST_TRY:
@@ -52,13 +52,10 @@ def _changes(call: StreamCall, outcome: Outcome, *, at: datetime) -> dict[str, A
     return {"state": State.FAILED, "error": answer.word, "answered_at": at}
 
 
-def _told(call: StreamCall, outcome: Outcome) -> dict[str, Any]:
-    """Keep which profile was told, which may be another than when it was asked for."""
-    arguments: dict[str, Any] = call.arguments
-    if call.action != Action.UPSERT_USER:
-        return arguments
-    told = [request.user for request in outcome.done if isinstance(request, stream.TellUser)]
-    return {**arguments, "profile": told[-1].fingerprint()} if told else arguments
+def _told(plan: Plan) -> dict[str, Any]:
+    """Keep which profile was told or known already, which may be another than when it was asked for."""
+    arguments: dict[str, Any] = plan.call.arguments
+    return {**arguments, "profile": plan.profile} if plan.profile else arguments
 
 
 def _remember(outcomes: Sequence[Outcome], *, at: datetime) -> None:

@@ -311,6 +311,22 @@ def test_what_counts_is_what_was_told_and_not_what_was_asked(stream, member):
     assert ask_users([member.pk]) == 0
 
 
+def test_a_name_that_was_put_back_before_it_was_told_is_told_the_next_time(stream, member):
+    def call(name):
+        User.objects.filter(pk=member.pk).update(first_name=name)
+        ask_users([member.pk])
+
+    opened(member)
+    call_due()
+    call("Nandi")
+    call("Thandi")
+    call_due()
+    assert stream.users[id_of(member)]["name"] == "Thandi"
+    call("Nandi")
+    call_due()
+    assert stream.users[id_of(member)]["name"] == "Nandi"
+
+
 def test_staff_who_rename_a_member_have_it_told(stream, member, client):
     opened(member)
     call_due()
