@@ -121,8 +121,8 @@ class Stream:
             return answer_of(error.status_code, code, said, deletes=deletes)
         except TimeoutError:
             return Answer(Verdict.LATER, "TIMEOUT")
-        except (aiohttp.ClientError, ValueError, AttributeError) as error:
-            # The last two: the SDK takes for granted that JSON is an object, and that what says so is JSON.
+        except (aiohttp.ClientError, ValueError, AttributeError, TypeError) as error:
+            # The last three: the SDK takes for granted that JSON is an object, and that what says so is JSON.
             return Answer(Verdict.LATER, type(error).__name__)
         return Answer(Verdict.DONE)
 

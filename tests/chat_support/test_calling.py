@@ -414,6 +414,7 @@ OUTCOMES = [
     (Said(200, body=b"<html>"), "pending", "200 -", 1, (10, 13)),
     (Said(500, body=b"{"), "pending", "JSONDecodeError", 1, (10, 13)),
     (Said(500, body=b"[]"), "pending", "AttributeError", 1, (10, 13)),
+    (Said(200, body=b"null"), "pending", "TypeError", 1, (10, 13)),
     (Said(0), "pending", "ServerDisconnectedError", 1, (10, 13)),
     (Said(-3), "pending", "TIMEOUT", 1, (10, 13)),
 ]
