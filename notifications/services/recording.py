@@ -43,7 +43,7 @@ WITH answer AS (
     FROM answer
     -- The ids once more, or everything that waits would be read to find them.
     WHERE s.id = ANY(%(ids)s) AND s.id = answer.id AND s.tries = answer.tries AND s.state = 'pending'
-    RETURNING s.push_id, s.device_id, s.state, s.error, answer.gone
+    RETURNING s.id, s.push_id, s.device_id, s.state, s.error, answer.gone
 ), device AS (
     UPDATE user_devices d
     SET is_active = false, deactivated_at = %(at)s, deactivated_because = send.error, updated_at = %(at)s
@@ -58,7 +58,7 @@ WITH answer AS (
         UNION ALL
         -- What this statement changes is seen here as it was.
         SELECT s.push_id, s.state, s.error FROM push_sends s
-        WHERE s.push_id IN (SELECT push_id FROM send) AND s.id NOT IN (SELECT id FROM answer)
+        WHERE s.push_id IN (SELECT push_id FROM send) AND s.id NOT IN (SELECT id FROM send)
     ) each_send
     GROUP BY push_id
 )

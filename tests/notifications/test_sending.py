@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from core import outbox
-from notifications.answers import Verdict, answer_of
+from notifications.answers import Answer, Verdict, answer_of
 from notifications.models import (
     MarketingCount,
     NotificationPolicy,
@@ -17,6 +17,8 @@ from notifications.models import (
     QuietHours,
     UserDevice,
 )
+from notifications.services.fanning_out import fan_out
+from notifications.services.recording import Answered, record
 from notifications.services.sending import send_due
 from tests.accounts.factories import make_user
 from tests.fakes.fcm import PROJECT, Said
@@ -261,6 +263,21 @@ def test_one_device_of_two_that_has_it_is_enough(fcm):
     tell(member)
     send_due()
     assert len(fcm.messages) == 3  # the device that is gone gets nothing more
+
+
+def test_a_device_whose_answer_came_too_late_is_waited_for():
+    member = make_user()
+    make_device(member)
+    make_device(member)
+    tell(member)
+    at = timezone.now()
+    (gone, late), _ = fan_out(limit=10, lease=timedelta(0), at=at)
+    PushSend.objects.filter(pk=late.send_id).update(tries=2)  # claimed again
+    away = Answer(Verdict.LATER, "UNAVAILABLE")
+    record([Answered(gone.send_id, 1, Answer(Verdict.GONE)), Answered(late.send_id, 1, away)], at=at)
+    assert PushNotification.objects.get().status == "sending"
+    record([Answered(late.send_id, 2, Answer(Verdict.SENT, "name"))], at=at)
+    assert PushNotification.objects.get().status == "sent"
 
 
 def test_a_push_that_is_too_large_fails_here(fcm):
