@@ -8,7 +8,7 @@ from chat_support.models import SupportTicket
 from chat_support.rules import UNSOLVED
 from chat_support.services.clock import note_breaches, set_targets
 from chat_support.services.history import note_change
-from chat_support.services.locking import lock_ticket, store
+from chat_support.services.locking import TicketNotFound, lock_ticket, store
 from core.contracts import Actor
 from core.errors import DomainError
 
@@ -45,10 +45,12 @@ def rate_ticket(
     """Rate how one's own ticket went, 1 to 5; the latest rating counts.
 
     Raises:
-        TicketNotFound: there is none, or it is another member's.
+        TicketNotFound: there is none, it is another member's, or it was erased.
         TicketNotSolved: it is neither resolved nor closed.
     """
     ticket = lock_ticket(ticket_id, user_id=user_id)
+    if ticket.erased_at is not None:  # a comment would stay for good
+        raise TicketNotFound
     if ticket.status in UNSOLVED:
         raise TicketNotSolved(ticket_status=ticket.status)
     if (ticket.rating, ticket.rating_comment) != (rating, comment):

@@ -12,6 +12,7 @@ from chat_support.models import StreamCall, StreamWebhook, SupportTicket, Ticket
 from chat_support.services import erasing
 from chat_support.services.changing import rate_ticket
 from chat_support.services.following import follow
+from chat_support.services.locking import TicketNotFound
 from chat_support.services.messages import remove_message
 from chat_support.services.steps import TicketStepNotAllowed, move_ticket
 from chat_support.services.webhooks import take_webhook
@@ -179,6 +180,10 @@ def test_an_erased_ticket_takes_no_more(member, agent):
         write_message(user_id=member.pk, ticket_id=old.pk, text="x", actor=Actor.of(member), at=LATER)
     with pytest.raises(TicketClosed):
         answer_ticket(ticket_id=old.pk, text="x", actor=Actor.of(agent), at=LATER)
+    rate = {"rating": 1, "comment": SECRET, "actor": Actor.of(member), "at": LATER}
+    with pytest.raises(TicketNotFound):
+        rate_ticket(user_id=member.pk, ticket_id=old.pk, **rate)
+    assert SECRET not in everything()
 
 
 def test_erasing_costs_the_same_for_one_ticket_and_fifty(agent):
