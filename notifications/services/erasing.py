@@ -15,6 +15,7 @@ from notifications.models import (
     QuietHours,
     UserDevice,
 )
+from notifications.services.tallying import tally
 
 Status = PushNotification.Status
 
@@ -52,7 +53,8 @@ def _erase_pushes(user_id: int, *, at: datetime) -> int:
         .order_by("pk")
         .select_for_update(no_key=True)[:_CHUNK]
     )
-    ids = [push.pk for push in chunk.only("pk")]
+    statuses = dict(chunk.values_list("pk", "status"))
+    ids = list(statuses)
     PushNotification.objects.filter(pk__in=ids).update(
         user=None,
         title="",
@@ -65,4 +67,6 @@ def _erase_pushes(user_id: int, *, at: datetime) -> int:
     PushSend.objects.filter(push__in=ids, state=PushSend.State.PENDING).update(
         state=PushSend.State.FAILED, error=ERASED, answered_at=at, updated_at=at
     )
+    if cancelled := sum(status in _ON_THEIR_WAY for status in statuses.values()):
+        tally({(Status.CANCELLED, ERASED): cancelled})
     return len(ids)

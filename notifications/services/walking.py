@@ -32,6 +32,7 @@ from notifications.services.campaign_messages import campaign_message, wording_f
 from notifications.services.campaigns import give_back, lock_campaign
 from notifications.services.fanning_out import STOPPED
 from notifications.services.notifying import write_messages
+from notifications.services.tallying import tally
 
 logger = logging.getLogger(__name__)
 
@@ -147,6 +148,8 @@ def _sweep(campaign_id: int, statuses: Sequence[str], at: datetime, **changed: A
     with transaction.atomic():
         ids = list(pushes.select_for_update(skip_locked=True).values_list("pk", flat=True)[:_SWEPT])
         PushNotification.objects.filter(pk__in=ids).update(updated_at=at, **changed)
+        if ids and changed["status"] == Push.CANCELLED:
+            tally({(Push.CANCELLED, changed["reason"]): len(ids)})
     return bool(ids)
 
 

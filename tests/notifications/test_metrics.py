@@ -9,12 +9,18 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.facade import issue_access_token
+from core.contracts import SYSTEM
+from notifications.campaign_rules import Step
+from notifications.facade import erase_member_devices
 from notifications.models import NotificationPreference, PushNotification, PushSend
+from notifications.services.campaigns import move_campaign
 from notifications.services.sending import send_due
 from notifications.services.tallying import tally
+from notifications.services.walking import walk_due
 from tests.accounts.factories import make_user
 from tests.concurrency import together
 from tests.fakes.fcm import Said
+from tests.notifications.campaigns import members, scheduled
 from tests.notifications.factories import make_device, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,6 +88,20 @@ def test_pushes_that_are_dropped_for_want_of_credentials_are_counted(api, settin
     tell(make_user())
     send_due()
     assert samples(api, "markethub_pushes") == {("dropped", "push is off"): 2}
+
+
+def test_pushes_of_a_stopped_campaign_and_of_an_erased_member_are_counted(api):
+    first, *_ = members(3)
+    campaign = scheduled()
+    walk_due()
+    move_campaign(campaign_id=campaign.pk, step=Step.STOP, actor=SYSTEM, at=timezone.now())
+    walk_due()
+    tell(first)
+    erase_member_devices(first.pk, at=timezone.now())
+    assert samples(api, "markethub_pushes") == {
+        ("cancelled", "the campaign was stopped"): 3,
+        ("cancelled", "the member was erased"): 1,
+    }
 
 
 def test_how_long_the_oldest_has_been_due_is_shown(api):
