@@ -167,7 +167,8 @@ def _within_the_cap(fates: Sequence[_Fate], locales: dict[int, MemberLocale], at
         return []
     cap = NotificationPolicy.objects.get().marketing_a_day
     days = {fate: _day(fate, locales, at) for fate in fates}
-    had = _lock_counts(sorted(set(days.values())))
+    # An erasure may have taken a member's count between the two statements.
+    had = dict.fromkeys(days.values(), 0) | _lock_counts(sorted(set(days.values())))
     before = dict(had)
     kept = []
     for fate in fates:

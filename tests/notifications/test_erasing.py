@@ -135,6 +135,26 @@ def test_many_pushes_go_a_chunk_at_a_time(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_batch_in_which_a_member_is_erased_goes_out():
+    members = [make_user() for _ in range(2)]
+    for member in members:
+        make_device(member, last_seen_at=NOW)
+        MarketingCount.objects.create(user=member, day=NOW.date(), count=0)
+        tell(member, MARKETING)
+    PushNotification.objects.update(due_at=NOW)
+
+    def erase_between(execute, sql, *rest):
+        result = execute(sql, *rest)
+        if "INSERT INTO marketing_counts" in sql:
+            together(lambda: MarketingCount.objects.filter(user=members[0]).delete())
+        return result
+
+    with connection.execute_wrapper(erase_between):
+        sends, _ = fan_out(limit=10, lease=HOUR, at=NOW)
+    assert len(sends) == 2
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("again", range(5))
 def test_what_is_written_while_they_are_erased_is_erased_too(again):
     member = make_user()
