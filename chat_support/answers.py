@@ -46,13 +46,16 @@ class Answer:
     wait: timedelta | None = None
 
 
+GONE = Answer(Verdict.DONE, "already gone")
+
+
 def answer_of(status: int, code: object = None, message: str = "", *, deletes: bool = False) -> Answer:
     """Read a refusal of Stream's; `code` is its number for it, `deletes` says that the call was to delete."""
     word = f"{status} {code if code is not None else '-'} {message}".strip()[:300]
     if status == 400 and code == _INPUT and "already exists" in message:
         return Answer(Verdict.DONE, "already there")
     if status == 404 and deletes:
-        return Answer(Verdict.DONE, "already gone")
+        return GONE
     if status == 401:
         return Answer(Verdict.MISCONFIGURED, word)
     if status == 403 and code != _COOLDOWN:

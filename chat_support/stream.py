@@ -16,7 +16,7 @@ from django.conf import settings
 from stream_chat import StreamChatAsync
 from stream_chat.base.exceptions import StreamAPIException
 
-from chat_support.answers import Answer, Verdict, answer_of
+from chat_support.answers import GONE, Answer, Verdict, answer_of
 from chat_support.people import ChatUser
 from core.rate import SharedRate
 
@@ -112,6 +112,16 @@ class Stream:
     async def ask(self, request: Request) -> Answer:
         """Make one call when its turn has come, and say what Stream made of it; never raises for what the
         network or Stream does."""
+        answer = await self._ask(request)
+        if answer == GONE and isinstance(request, EraseChannels) and len(request.channel_ids) > 1:
+            # Stream does not say which: one that is not there must not keep the others.
+            for channel_id in request.channel_ids:
+                answer = await self._ask(EraseChannels((channel_id,)))
+                if answer.verdict is not Verdict.DONE:
+                    break
+        return answer
+
+    async def _ask(self, request: Request) -> Answer:
         await asyncio.sleep(self._rate.reserve(1))
         try:
             await self._call(request)

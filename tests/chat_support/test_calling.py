@@ -256,6 +256,23 @@ def test_what_we_say_comes_back_by_webhook_and_is_known(stream, member):
     assert list(ticket.messages.values_list("text", flat=True)) == ["Where is it?", "Hello?"]
 
 
+def test_a_channel_that_is_not_there_keeps_no_other_from_being_erased(stream, member):
+    for _ in range(3):
+        opened(member)
+    call_due()
+    assert len(stream.channels) == 3
+    erase_member_chat(member.pk, at=timezone.now())
+    wake()
+    stream.said["delete_channels"] = [Said(404, 16, "channels not found"), Said(201, works=True)]
+    call_due()
+    assert stream.channels == {}
+    assert StreamCall.objects.get(action="delete_user").state == "done"
+    StreamCall.objects.filter(action="delete_user").update(state="pending", due_at=timezone.now())
+    stream.said["delete_channels"] = [Said(404, 16, "channels not found"), Said(503)]
+    call_due()
+    assert StreamCall.objects.get(action="delete_user").state == "pending"
+
+
 # --- members who change -------------------------------------------------------------------------------------
 
 
