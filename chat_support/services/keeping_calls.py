@@ -44,10 +44,12 @@ def try_again(call_ids: Collection[int], *, actor: Actor, at: datetime) -> int:
 def forget_calls(*, at: datetime) -> int:
     """Delete calls that were answered 30 days ago, in chunks; return how many rows.
 
+    An erasure that was given up stays until somebody has it tried again.
     While Stream is off, what has waited as long goes too, but for what concerns tickets that are still to be
     solved, and for erasures: those Stream shall hear of whenever it is turned on.
     """
-    forgotten = forget(StreamCall.objects.filter(answered_at__lt=at - KEPT))
+    answered = StreamCall.objects.filter(answered_at__lt=at - KEPT)
+    forgotten = forget(answered.exclude(action=StreamCall.Action.DELETE_USER, state=State.FAILED))
     if not stream.is_on():
         forgotten += forget(
             StreamCall.objects.alias(of_channel=KeyTextTransform("channel_id", "arguments"))

@@ -597,6 +597,17 @@ def test_old_calls_are_forgotten_and_while_stream_is_off_what_waits_for_closed_t
     assert [text for _, text in stream.texts(closed.channel_id)] == ["I am back"]
 
 
+def test_an_erasure_that_was_given_up_is_not_forgotten(member):
+    id_of(member)
+    erase_member_chat(member.pk, at=timezone.now())
+    now = timezone.now()
+    StreamCall.objects.update(state="failed", answered_at=now - 31 * DAY)
+    assert forget_calls(at=now) == 0
+    assert try_again([StreamCall.objects.get().pk], actor=SYSTEM, at=now) == 1
+    StreamCall.objects.update(state="done", answered_at=now - 31 * DAY)
+    assert forget_calls(at=now) == 1
+
+
 def test_an_answer_that_is_lost_says_everything_once(stream, member):
     for action in ("upsert_user", "open_channel", "send_message", "delete_user"):
         stream.said[action] = [Said(0, works=True), Said(201, works=True, body=b"{}")]
