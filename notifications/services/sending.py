@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.conf import settings
@@ -56,9 +56,16 @@ def send_due(*, seconds: float = 20) -> int:
     return asyncio.run(_Sending(until=time.monotonic() + seconds).run())
 
 
-@transaction.atomic
 def _drop_all() -> int:
-    now = timezone.now()
+    now, everything = timezone.now(), PushSend.objects.all()
+    dropped = _drop_due(now)
+    while waiting := claim(everything, limit=_MOST_CLAIMED, lease=LEASE, at=now):
+        record([Answered(send.pk, send.tries, Answer(Verdict.REFUSED, _OFF)) for send in waiting], at=now)
+    return dropped
+
+
+@transaction.atomic
+def _drop_due(now: datetime) -> int:
     dropped = sum(
         due_pushes(now, of_campaigns=of_campaigns).update(
             status=PushNotification.Status.DROPPED, reason=_OFF, updated_at=now

@@ -450,6 +450,21 @@ def test_without_credentials_pushes_are_dropped_and_nothing_breaks(settings):
     assert (push.status, push.reason) == ("dropped", "push is off: Firebase's variables are not set")
 
 
+def test_what_waits_for_another_try_does_not_wait_for_credentials(fcm, settings):
+    member = make_user()
+    make_device(member, device_token="busy")
+    fcm.said["busy"] = [Said(503)]
+    tell(member)
+    send_due()
+    assert PushNotification.objects.get().status == "sending"
+    PushSend.objects.update(due_at=timezone.now())
+    settings.FIREBASE_PRIVATE_KEY = ""
+    send_due()
+    push = PushNotification.objects.get()
+    assert (push.status, push.reason) == ("failed", "push is off: Firebase's variables are not set")
+    assert PushSend.objects.get().state == "failed"
+
+
 def test_the_rate_is_kept_in_any_second(fcm, settings):
     settings.FCM_MESSAGES_A_SECOND = 100
     member = make_user()
