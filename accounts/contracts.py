@@ -8,7 +8,8 @@ MEMBER_JOINED = "member.joined"
 """Topic; payload {user_id}, and {referral_code} where the new member gave one (as given, not checked)."""
 
 SESSION_ENDED = "session.ended"
-"""Topic; payload {user_id, session}: the session's id in hex, null when all of the member's have ended."""
+"""Topic; payload {user_id, session, ended_at}: the session's id in hex, null when all of the member's have
+ended that began before the time (ISO 8601)."""
 
 
 MEMBER_CHANGED = "member.changed"

@@ -151,7 +151,12 @@ def _end(user_id: int, *, at: datetime, family: UUID | None = None) -> None:
     if family is not None:
         tokens = tokens.filter(family=family)
     tokens.update(revoked_at=at, updated_at=at)
-    outbox.publish(SESSION_ENDED, user_id=user_id, session=family.hex if family else None)
+    outbox.publish(
+        SESSION_ENDED,
+        user_id=user_id,
+        session=family.hex if family else None,
+        ended_at=at.isoformat(),
+    )
 
 
 def _signed_in(

@@ -74,7 +74,11 @@ def remove_device(*, user_id: int, device_id: int) -> None:
         raise NotFound
 
 
-def detach_session(*, user_id: int, session: UUID | None) -> None:
-    """Take away the devices that a session registered; with None all of the member's."""
+def detach_session(*, user_id: int, session: UUID | None, ended_at: datetime) -> None:
+    """Take away the devices that a session registered; with None all of the member's, but for those seen
+    since it ended: they have signed in anew."""
     devices = UserDevice.objects.filter(user_id=user_id)
-    (devices if session is None else devices.filter(session=session)).delete()
+    if session is None:
+        devices.filter(last_seen_at__lte=ended_at).delete()
+    else:
+        devices.filter(session=session).delete()

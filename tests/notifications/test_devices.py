@@ -142,6 +142,17 @@ def test_signing_out_everywhere_takes_all_devices_away(api, member):
     assert not UserDevice.objects.exists()
 
 
+def test_who_signs_in_again_before_it_is_known_keeps_the_device(api, member):
+    make_device(member)
+    session_client(api, member)
+    api.post(REGISTER, BODY)
+    end_all_sessions(member.pk, at=timezone.now())
+    session_client(api, member)
+    api.post(REGISTER, BODY)
+    assert outbox.drain(10)
+    assert UserDevice.objects.get().device_token == BODY["device_token"]
+
+
 def test_devices_unseen_for_270_days_are_removed(member):
     now = timezone.now()
     kept = make_device(member, last_seen_at=now - timedelta(days=269))
