@@ -102,7 +102,9 @@ def _empty(webhooks: QuerySet[StreamWebhook], *, at: datetime) -> None:
 
 def _empty_calls(which: Q, *, at: datetime) -> None:
     """Take out what was or is to be said to Stream; what is still to be said is not."""
-    calls = StreamCall.objects.filter(which)
+    # In the order in which whoever writes down answers locks them.
+    found = StreamCall.objects.filter(which).order_by("pk").select_for_update(no_key=True)
+    calls = StreamCall.objects.filter(pk__in=list(found.values_list("pk", flat=True)))
     calls.filter(state=StreamCall.State.PENDING).update(
         state=StreamCall.State.FAILED, error="erased", answered_at=at, updated_at=at
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from chat_support import stream
 from chat_support.answers import CONFIGURATION_WAIT, LAST_TRY, STOPS, Answer, Verdict, wait_after
@@ -34,7 +34,16 @@ def record(outcomes: Sequence[Outcome], *, at: datetime) -> None:
 
     After the last try a call has failed; where somebody has to mend our settings first, it was no try.
     """
-    _remember(outcomes, at=at)
+    rows = _brought_along(outcomes, at=at)
+    answered = Q(pk__in=[outcome.plan.call.pk for outcome in outcomes]) | Q(key__in=rows)
+    # One order for all of them, or an erasure and this would wait for each other.
+    list(StreamCall.objects.filter(answered).order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    StreamCall.objects.bulk_create(
+        [rows[key] for key in sorted(rows)],
+        update_conflicts=True,
+        unique_fields=["key"],
+        update_fields=["state", "error", "answered_at", "updated_at"],
+    )
     for outcome in sorted(outcomes, key=lambda one: one.plan.call.pk):
         call = outcome.plan.call
         ours = StreamCall.objects.filter(STILL_TO_SEND, pk=call.pk, tries=call.tries)
@@ -58,8 +67,8 @@ def _told(plan: Plan) -> dict[str, Any]:
     return {**arguments, "profile": plan.profile} if plan.profile else arguments
 
 
-def _remember(outcomes: Sequence[Outcome], *, at: datetime) -> None:
-    """Keep what calls brought along beside their own purpose, so that the next ones need not."""
+def _brought_along(outcomes: Sequence[Outcome], *, at: datetime) -> dict[str, StreamCall]:
+    """Return what calls brought along beside their own purpose, by key, so that the next ones need not."""
     rows: dict[str, StreamCall] = {}
     known: set[stream.Request] = set()
     for outcome in outcomes:
@@ -71,12 +80,7 @@ def _remember(outcomes: Sequence[Outcome], *, at: datetime) -> None:
             row = _row_of(request, call, at=at)
             if row is not None:
                 rows[row.key] = row
-    StreamCall.objects.bulk_create(
-        [rows[key] for key in sorted(rows)],
-        update_conflicts=True,
-        unique_fields=["key"],
-        update_fields=["state", "error", "answered_at", "updated_at"],
-    )
+    return rows
 
 
 def _row_of(request: stream.Request, call: StreamCall, *, at: datetime) -> StreamCall | None:

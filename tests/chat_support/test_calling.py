@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 
@@ -19,14 +20,15 @@ from prometheus_client import REGISTRY
 
 from accounts.facade import ensure_chat_ids
 from accounts.models import User
-from chat_support.answers import LAST_TRY, Verdict, answer_of, wait_after
+from chat_support.answers import LAST_TRY, Answer, Verdict, answer_of, wait_after
 from chat_support.facade import erase_member_chat
 from chat_support.models import StreamCall, StreamWebhook, TicketMessage
 from chat_support.selectors.stream import first_of_each_subject
 from chat_support.services.calling import call_due
 from chat_support.services.keeping_calls import forget_calls, try_again
 from chat_support.services.messages import remove_message
-from chat_support.services.planning import plans_of
+from chat_support.services.planning import Plan, plans_of
+from chat_support.services.recording import Outcome, record
 from chat_support.services.steps import move_ticket
 from chat_support.services.stream_calls import ask_users
 from chat_support.services.writing import answer_ticket, write_message
@@ -203,6 +205,33 @@ def test_a_call_that_is_held_while_its_member_is_erased_makes_no_new_user(stream
     ]
     member.refresh_from_db()
     assert member.stream_chat_user_id is None
+
+
+def test_answers_are_written_down_while_their_member_is_erased(member):
+    opened(member)
+    opened(member)
+    calls = claim(first_of_each_subject(), limit=10, lease=timedelta(minutes=2), at=timezone.now())
+    outcomes = [Outcome(Plan(call), Answer(Verdict.DONE)) for call in calls]
+    StreamCall.objects.filter(pk=calls[0].pk).update(updated_at=timezone.now())  # now the last on the disk
+    half_way = threading.Event()
+
+    def slowly(execute, sql, *rest):
+        result = execute(sql, *rest)
+        if sql.startswith('UPDATE "stream_calls"') and not half_way.is_set():
+            half_way.set()
+            time.sleep(0.3)
+        return result
+
+    def write_down():
+        with connection.execute_wrapper(slowly):
+            record(outcomes, at=timezone.now())
+
+    def erase():
+        assert half_way.wait(10)
+        return erase_member_chat(member.pk, at=timezone.now())
+
+    assert together(write_down, erase) == [None, 2]
+    assert set(StreamCall.objects.values_list("state", flat=True)) == {"done", "failed"}
 
 
 def test_what_an_erased_agent_said_makes_no_new_user(stream, member):
