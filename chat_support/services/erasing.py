@@ -90,9 +90,12 @@ def _empty_webhooks(chat_id: str | None, *, at: datetime) -> None:
     _empty(_webhooks(chat_id), at=at)
 
 
+@transaction.atomic
 def _empty(webhooks: QuerySet[StreamWebhook], *, at: datetime) -> None:
     """Take out what webhooks told, and whose it was; one not looked at yet is not needed any more."""
-    webhooks.update(
+    # In the order in which whoever follows them locks them.
+    found = webhooks.order_by("pk").select_for_update(no_key=True)
+    StreamWebhook.objects.filter(pk__in=list(found.values_list("pk", flat=True))).update(
         payload={},
         stream_user_id="",
         outcome=StreamWebhook.Outcome.ERASED,
